@@ -1,0 +1,115 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Config } from './config.ts'
+import { createLogger, type Logger } from './core/logger.ts'
+import { createDatabase, type Database } from './db/client.ts'
+import { type Bell, createPostgresBell } from './events/bell.ts'
+import { createFeed } from './events/feed.ts'
+import { createStore, type Store } from './events/store.ts'
+import { createPasswords } from './features/auth/passwords.ts'
+import { createAuthenticator } from './features/auth/sessions.ts'
+import { createAccessTokens } from './features/auth/tokens.ts'
+import { hydrate } from './features/realtime/delivery.ts'
+import type { Services } from './graphql/context.ts'
+import { createSchema } from './graphql/schema.ts'
+import { createOrigins } from './http/origins.ts'
+import { closeServer, createHttpServer, graphqlPath, listen } from './http/server.ts'
+import { createWebSocketServer } from './http/websocket.ts'
+import { createYogaServer } from './http/yoga.ts'
+
+/** A running Parley on a migrated database. Nothing of it is global: a process may hold several. */
+export interface App {
+  readonly url: string
+  readonly port: number
+  readonly services: Services
+  readonly database: Database
+  /** Stops accepting, closes sockets so that clients reconnect elsewhere, and frees everything. */
+  dispose(): Promise<void>
+}
+
+/** What an app is made from, beyond the environment. */
+export interface AppOptions {
+  readonly config: Config
+  readonly databaseUrl: string
+  readonly jwtSecrets: readonly string[]
+  /** @default by `config.logLevel`, readable in a terminal */
+  readonly logger?: Logger
+}
+
+const drainMs = 5_000
+
+/** The only place where the parts are put together. */
+export async function startApp(options: AppOptions): Promise<App> {
+  const { config } = options
+  const logger = options.logger ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY })
+  const database = createDatabase({
+    url: options.databaseUrl,
+    onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+  })
+  const bell: Bell = createPostgresBell({ database, logger })
+  const store: Store = createStore(database, bell)
+  const accessTokens = createAccessTokens({
+    secrets: options.jwtSecrets,
+    ttlSeconds: config.accessTokenTtlSeconds,
+  })
+  const authenticator = createAuthenticator({ store, accessTokens })
+  const [passwords, feed] = await Promise.all([
+    createPasswords(),
+    createFeed({ database, bell, logger, hydrate: (events) => hydrate(store, events) }),
+  ])
+  feed.onSessionRevoked(authenticator.forget)
+  const services: Services = {
+    store,
+    feed,
+    logger,
+    auth: { passwords, accessTokens, authenticator, refreshTokenTtlSeconds: config.refreshTokenTtlSeconds },
+  }
+  const yoga = createYogaServer({
+    schema: createSchema(),
+    services,
+    introspection: config.introspection,
+    suggestions: !config.production,
+  })
+  const origins = createOrigins(config.corsOrigins)
+  const server = createHttpServer({
+    yoga,
+    authenticator,
+    database,
+    origins,
+    graphiql: config.graphiql,
+    logger,
+  })
+  const sockets = createWebSocketServer({ server, yoga, path: graphqlPath, origins, authenticator, feed })
+
+  async function dispose(): Promise<void> {
+    const closed = closeServer(server, drainMs)
+    await sockets.dispose()
+    await closed
+    await feed.dispose()
+    await bell.dispose()
+    await database.dispose()
+  }
+
+  try {
+    const port = await listen(server, config.host, config.port)
+    const host = config.host.includes(':') ? `[${config.host}]` : config.host
+    return { url: `http://${host}:${port}`, port, services, database, dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+/** The signing secrets: the configured ones, or one made up once and kept in the data folder. */
+export function loadJwtSecrets(config: Config): readonly string[] {
+  if (config.jwtSecrets !== null) return config.jwtSecrets
+  const file = join(config.dataDir, 'jwt-secret')
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  try {
+    writeFileSync(file, randomBytes(48).toString('base64url'), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  return [readFileSync(file, 'utf8').trim()]
+}

@@ -1,0 +1,137 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+import { z } from 'zod'
+
+/** Everything that the environment decides. docs/configuration.md is the table for people. */
+export interface Config {
+  readonly production: boolean
+  /** Null: an embedded Postgres under `dataDir`. */
+  readonly databaseUrl: string | null
+  readonly dataDir: string
+  readonly host: string
+  readonly port: number
+  /** The first signs, all verify. Null: a generated one, kept in `dataDir`. */
+  readonly jwtSecrets: readonly string[] | null
+  readonly accessTokenTtlSeconds: number
+  readonly refreshTokenTtlSeconds: number
+  /** Null: any origin on this machine. */
+  readonly corsOrigins: readonly string[] | null
+  readonly introspection: boolean
+  readonly graphiql: boolean
+  readonly trustProxy: boolean
+  readonly seed: 'demo' | 'none' | null
+  readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
+}
+
+/** Every problem of the environment, as one message for the person who starts the server. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  constructor(problems: readonly string[]) {
+    super(`The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:
+${problems.map((problem) => `  - ${problem}`).join('\n')}
+docs/configuration.md explains each variable.`)
+  }
+}
+
+const integer = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,10}$/, 'must be a whole number')
+    .transform(Number)
+    .refine((n) => n >= min && n <= max, `must be between ${min} and ${max}`)
+const onOff = z.enum(['on', 'off'], 'must be on or off').transform((value) => value === 'on')
+const list = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== ''),
+)
+
+const environment = z.object({
+  NODE_ENV: z
+    .enum(['development', 'production', 'test'], 'must be development, production or test')
+    .optional(),
+  DATABASE_URL: z.string().refine(isPostgresUrl, 'must be a postgres:// or postgresql:// address').optional(),
+  DATA_DIR: z.string().default('.data'),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: integer(0, 65535).default(4000),
+  JWT_SECRET: list
+    .refine((secrets) => secrets.length > 0, 'must not be empty')
+    .refine(
+      (secrets) => secrets.every((secret) => Buffer.byteLength(secret) >= 32),
+      'must have at least 32 bytes (each, in a list); for example the output of: openssl rand -base64 48',
+    )
+    .optional(),
+  ACCESS_TOKEN_TTL: integer(10, 3600).default(600),
+  REFRESH_TOKEN_TTL: integer(60, 31_536_000).default(2_592_000),
+  CORS_ORIGINS: list
+    .refine(
+      (origins) => origins.every(isOrigin),
+      'must be origins such as https://chat.example.com, separated by commas',
+    )
+    .optional(),
+  INTROSPECTION: onOff.optional(),
+  GRAPHIQL: onOff.optional(),
+  TRUST_PROXY: onOff.default(false),
+  SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
+  LOG_LEVEL: z
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'must be one of fatal, error, warn, info, debug, trace, silent',
+    )
+    .default('info'),
+})
+
+/**
+ * The configuration from environment variables; an empty variable counts as absent.
+ * @throws ConfigError that lists every problem
+ */
+export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const set = Object.fromEntries(
+    Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
+  )
+  const result = environment.safeParse(set)
+  const problems = result.success
+    ? []
+    : result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
+  if (set['DATABASE_URL'] !== undefined && set['JWT_SECRET'] === undefined) {
+    problems.push(
+      'JWT_SECRET is required with DATABASE_URL: at least 32 bytes; for example the output of: openssl rand -base64 48',
+    )
+  }
+  if (!result.success || problems.length > 0) throw new ConfigError(problems)
+  const values = result.data
+  const production = values.NODE_ENV === 'production'
+  return {
+    production,
+    databaseUrl: values.DATABASE_URL ?? null,
+    dataDir: resolve(values.DATA_DIR),
+    host: values.HOST,
+    port: values.PORT,
+    jwtSecrets: values.JWT_SECRET ?? null,
+    accessTokenTtlSeconds: values.ACCESS_TOKEN_TTL,
+    refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL,
+    corsOrigins: values.CORS_ORIGINS ?? (production ? [] : null),
+    introspection: values.INTROSPECTION ?? !production,
+    graphiql: values.GRAPHIQL ?? !production,
+    trustProxy: values.TRUST_PROXY,
+    seed: values.SEED ?? null,
+    logLevel: values.LOG_LEVEL,
+  }
+}
+
+/** The process's environment, completed in development by a `.env` file in the working folder. */
+export function readEnvironment(): Record<string, string | undefined> {
+  const env = process.env
+  if (env['NODE_ENV'] === 'production' || !existsSync('.env')) return env
+  return { ...parseEnv(readFileSync('.env', 'utf8')), ...env }
+}
+
+function isPostgresUrl(value: string): boolean {
+  return URL.canParse(value) && ['postgres:', 'postgresql:'].includes(new URL(value).protocol)
+}
+
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value
+}

@@ -1,0 +1,74 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import pg from 'pg'
+import { PrismaClient } from './generated/prisma/client.ts'
+
+export type { Prisma } from './generated/prisma/client.ts'
+export type Transaction = Parameters<Parameters<PrismaClient['$transaction']>[0]>[0]
+
+/** One pool, spoken to in two ways: Prisma for ordinary reads and writes, SQL for the hot paths. */
+export interface Database {
+  readonly prisma: PrismaClient
+  /**
+   * Runs a named prepared statement. The name is part of the statement's identity: one name, one text.
+   * Rows come as objects by column name.
+   */
+  query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
+  /** Every statement sent, for tests that pin their number. Null: nobody listens. */
+  onStatement: ((sql: string) => void) | null
+  readonly url: string
+  dispose(): Promise<void>
+}
+
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+export interface DatabaseOptions {
+  readonly url: string
+  /** @default 10 connections */
+  readonly poolSize?: number
+  readonly onError: (error: Error) => void
+}
+
+export function createDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'parley',
+    // A client that waits for a lock held by a stuck transaction gets an error, not silence.
+    statement_timeout: 30_000,
+  })
+  // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
+  pool.on('error', options.onError)
+  const database: Database = {
+    prisma: new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) }),
+    onStatement: null,
+    url: options.url,
+    query: async <Row extends object>({ name, text }: Statement, values: readonly unknown[]) => {
+      const { rows } = await pool.query<Row>({ name, text, values: values as unknown[] })
+      return rows
+    },
+    dispose: async () => {
+      await database.prisma.$disconnect()
+      await pool.end()
+    },
+  }
+  observeStatements(pool, database)
+  return database
+}
+
+/** Reports each statement whichever way it reached the pool, Prisma's among them. */
+function observeStatements(pool: pg.Pool, database: Database): void {
+  pool.on('connect', (client) => {
+    const query = client.query
+    client.query = function (this: pg.PoolClient, ...args: unknown[]) {
+      if (database.onStatement !== null) {
+        const [config] = args
+        database.onStatement(typeof config === 'string' ? config : (config as { text: string }).text)
+      }
+      return Reflect.apply(query, this, args)
+    } as typeof client.query
+  })
+}

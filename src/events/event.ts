@@ -1,0 +1,46 @@
+import type { EventKind } from '../db/generated/prisma/client.ts'
+
+export type { EventKind }
+
+/** One entry of the durable log: ids and small facts, never text. */
+export interface LogEvent {
+  /** The place in the log; ascending, with holes where a transaction was rolled back. */
+  readonly position: number
+  readonly kind: EventKind
+  /** Members of this chat may see it … */
+  readonly chatId: string | null
+  /** … or, where there is no chat, this user alone. */
+  readonly userId: string | null
+  readonly actorId: string | null
+  readonly subjectId: string | null
+  readonly sequence: number | null
+  readonly occurredAt: Date
+}
+
+/** A log row as `pg` hands it over: eight-byte integers come as text. */
+export interface EventRow {
+  readonly position: string
+  readonly kind: EventKind
+  readonly chat_id: string | null
+  readonly user_id: string | null
+  readonly actor_id: string | null
+  readonly subject_id: string | null
+  readonly sequence: number | null
+  readonly created_at: Date
+}
+
+export const eventColumns =
+  'e.position, e.kind, e.chat_id, e.user_id, e.actor_id, e.subject_id, e.sequence, e.created_at'
+
+export function toLogEvent(row: EventRow): LogEvent {
+  return {
+    position: Number(row.position),
+    kind: row.kind,
+    chatId: row.chat_id,
+    userId: row.user_id,
+    actorId: row.actor_id,
+    subjectId: row.subject_id,
+    sequence: row.sequence,
+    occurredAt: row.created_at,
+  }
+}

@@ -1,0 +1,116 @@
+import { RequestError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Database } from '../db/client.ts'
+import type { Bell } from './bell.ts'
+import { createLogCursors, type LogCursors } from './cursor.ts'
+import type { EventKind, LogEvent } from './event.ts'
+import { createHub, type Hub } from './hub.ts'
+import { createLogReader, follow, type LogReader, type Positioned } from './reader.ts'
+import { createTailer } from './tailer.ts'
+
+/** The log as features use it: followed live, read in pages, or asked where it stands. */
+export interface Feed<Delivery extends Positioned> {
+  readonly cursors: LogCursors
+  /** Where the log stands: whatever is read after this was asked shows every entry up to it. */
+  readonly position: number
+  /** @throws RequestError `CURSOR_EXPIRED` */
+  follow(request: FollowRequest<Delivery>): Promise<AsyncIterableIterator<Delivery>>
+  /**
+   * A page of what concerns a user, and whether there is more now.
+   * @throws RequestError `CURSOR_EXPIRED`
+   */
+  read(request: {
+    userId: string
+    kinds: ReadonlySet<EventKind>
+    after: string
+    limit: number
+  }): Promise<{ deliveries: Delivery[]; position: number; more: boolean }>
+  onSessionRevoked: Hub<Delivery>['onSessionRevoked']
+  readonly stats: Hub<Delivery>['stats']
+  dispose(): Promise<void>
+}
+
+export interface FollowRequest<Delivery> {
+  readonly userId: string
+  /** Null: everything that concerns the user. */
+  readonly chatId: string | null
+  readonly kinds: ReadonlySet<EventKind>
+  /** Null: from now on. */
+  readonly after: string | null
+  /** What to hand over where the backlog ends and live begins. Null: nothing. */
+  readonly caughtUp: ((position: number) => Delivery) | null
+}
+
+export async function createFeed<Delivery extends Positioned>(options: {
+  database: Database
+  bell: Bell
+  logger: Logger
+  hydrate: (events: readonly LogEvent[]) => Promise<Map<number, Delivery>>
+}): Promise<Feed<Delivery>> {
+  const { database, bell, logger, hydrate } = options
+  const cursors = await createLogCursors(database)
+  const reader: LogReader = createLogReader(database)
+  const hub = createHub({ database, hydrate })
+  const tailer = await createTailer({ database, logger, onBatch: hub.route })
+  const stopListening = bell.onRing(tailer.wake)
+
+  /** Another process may be ahead of this one, but nothing is ahead of the log itself. */
+  async function positionOf(cursor: string): Promise<number> {
+    const position = cursors.decode(cursor)
+    if (position > tailer.horizon) {
+      const [row] = await database.query<{ last_value: string }>(lastPositionStatement, [])
+      if (position > Number(row?.last_value)) {
+        throw new RequestError(
+          'CURSOR_EXPIRED',
+          'The cursor is ahead of the log: this database was restored.',
+        )
+      }
+    }
+    return position
+  }
+
+  return {
+    cursors,
+    get position() {
+      return tailer.horizon
+    },
+    async follow({ after, ...request }) {
+      const position = after === null ? null : await positionOf(after)
+      return follow({ ...request, after: position, hub, reader, hydrate })
+    },
+    async read({ userId, kinds, after, limit }) {
+      const from = await positionOf(after)
+      const through = tailer.horizon
+      const events = await reader.read({
+        userId,
+        chatId: null,
+        kinds,
+        after: from,
+        through,
+        limit: limit + 1,
+      })
+      const page = events.slice(0, limit)
+      const deliveries = await hydrate(page)
+      const more = events.length > limit
+      return {
+        deliveries: page.flatMap((event) => deliveries.get(event.position) ?? []),
+        // Without more, the page reaches to the horizon: the next poll need not look below it again.
+        position: Math.max(from, more ? (page.at(-1)?.position ?? from) : through),
+        more,
+      }
+    },
+    onSessionRevoked: hub.onSessionRevoked,
+    get stats() {
+      return hub.stats
+    },
+    async dispose() {
+      stopListening()
+      await tailer.dispose()
+    },
+  }
+}
+
+const lastPositionStatement = {
+  name: 'log_last_position',
+  text: 'SELECT last_value FROM events_position_seq',
+}

@@ -1,0 +1,187 @@
+import type { Database } from '../db/client.ts'
+import { type EventKind, type EventRow, eventColumns, type LogEvent, toLogEvent } from './event.ts'
+import type { Hub } from './hub.ts'
+
+/** Reads what concerns one user from the log, in order. */
+export interface LogReader {
+  /**
+   * At most `limit` entries behind `after` and not behind `through`. Costs one statement, and work in
+   * proportion to the user's chats and the result, never to the log.
+   */
+  read(request: {
+    userId: string
+    chatId: string | null
+    kinds: ReadonlySet<EventKind>
+    after: number
+    through: number
+    limit: number
+  }): Promise<LogEvent[]>
+}
+
+const readAll = {
+  name: 'log_read_all',
+  text: `SELECT ${eventColumns} FROM (
+      SELECT m.chat_id FROM chat_members m JOIN chats c ON c.id = m.chat_id
+      WHERE m.user_id = $1 AND c.deleted_at IS NULL
+    ) mine CROSS JOIN LATERAL (
+      SELECT * FROM events WHERE chat_id = mine.chat_id AND position > $2 AND position <= $3 AND kind = ANY($4::event_kind[])
+      ORDER BY position LIMIT $5
+    ) e
+    UNION ALL
+    (SELECT ${eventColumns} FROM events e
+      WHERE e.user_id = $1 AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
+      ORDER BY e.position LIMIT $5)
+    ORDER BY position LIMIT $5`,
+}
+
+const readChat = {
+  name: 'log_read_chat',
+  text: `SELECT ${eventColumns} FROM events e
+    WHERE e.chat_id = $6 AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
+      AND EXISTS (SELECT 1 FROM chat_members m JOIN chats c ON c.id = m.chat_id
+        WHERE m.chat_id = $6 AND m.user_id = $1 AND c.deleted_at IS NULL)
+    ORDER BY e.position LIMIT $5`,
+}
+
+export function createLogReader(database: Database): LogReader {
+  return {
+    async read({ userId, chatId, kinds, after, through, limit }) {
+      const values = [userId, after, through, [...kinds], limit]
+      const rows =
+        chatId === null
+          ? await database.query<EventRow>(readAll, values)
+          : await database.query<EventRow>(readChat, [...values, chatId])
+      return rows.map(toLogEvent)
+    },
+  }
+}
+
+export interface Positioned {
+  readonly position: number
+}
+
+export interface FollowOptions<Delivery> {
+  readonly hub: Hub<Delivery>
+  readonly reader: LogReader
+  readonly hydrate: (events: readonly LogEvent[]) => Promise<Map<number, Delivery>>
+  readonly userId: string
+  readonly chatId: string | null
+  readonly kinds: ReadonlySet<EventKind>
+  /** Resume behind this position. Null: from now on. */
+  readonly after: number | null
+  /** What to hand over, once, where the backlog ends and live begins. Null: nothing. */
+  readonly caughtUp: ((position: number) => Delivery) | null
+  /** How many live entries may wait before they are dropped and read from the log instead. @default 1000 */
+  readonly maxBacklog?: number
+  /** @default 200 entries */
+  readonly pageSize?: number
+}
+
+/**
+ * Everything behind a position that concerns a user: what was missed, then live, each once, in order.
+ *
+ * It attaches to the hub first, which tells where live begins, then reads the log up to there. A
+ * consumer that does not keep up lets its backlog grow to a bound; past it the backlog is dropped and
+ * the log is read again from where the consumer is. So a slow client costs a bounded amount of memory
+ * and loses nothing.
+ */
+export function follow<Delivery extends Positioned>(
+  options: FollowOptions<Delivery>,
+): AsyncIterableIterator<Delivery> {
+  const { hub, reader, hydrate, userId, chatId, kinds, maxBacklog = 1000, pageSize = 200 } = options
+  let backlog: Delivery[] = []
+  /** The last position dropped from a full backlog: up to here the log has to be read. */
+  let dropped: number | null = null
+  let closed = false
+  let wake: (() => void) | null = null
+  let detach: (() => void) | null = null
+
+  function receive(delivery: Delivery): void {
+    if (backlog.length >= maxBacklog) {
+      dropped = backlog.at(-1)?.position ?? null
+      backlog = []
+    }
+    if (dropped === null) backlog.push(delivery)
+    else dropped = delivery.position
+    wake?.()
+  }
+
+  function news(): Promise<void> {
+    if (closed || backlog.length > 0 || dropped !== null) return Promise.resolve()
+    return new Promise((resolve) => {
+      wake = () => {
+        wake = null
+        resolve()
+      }
+    })
+  }
+
+  async function* fromLog(after: number, through: number): AsyncGenerator<Delivery, number> {
+    let position = after
+    while (!closed && position < through) {
+      const events = await reader.read({ userId, chatId, kinds, after: position, through, limit: pageSize })
+      const deliveries = await hydrate(events)
+      for (const event of events) {
+        if (closed) break
+        const delivery = deliveries.get(event.position)
+        if (delivery !== undefined) yield delivery
+      }
+      position = events.length < pageSize ? through : (events.at(-1)?.position ?? through)
+    }
+    return Math.max(position, after)
+  }
+
+  async function* run(): AsyncGenerator<Delivery, void> {
+    const attached = await hub.attach({ userId, chatId, kinds, receive })
+    detach = attached.detach
+    if (closed) return detach()
+    try {
+      let position = yield* fromLog(options.after ?? attached.from, attached.from)
+      if (options.caughtUp !== null && !closed) yield options.caughtUp(position)
+      while (!closed) {
+        await news()
+        if (dropped !== null) {
+          // Entries that arrive from here on go to the backlog again: they lie behind `through`.
+          const through: number = dropped
+          dropped = null
+          position = yield* fromLog(position, through)
+          continue
+        }
+        const delivery = backlog.shift()
+        if (delivery === undefined || delivery.position <= position) continue
+        position = delivery.position
+        yield delivery
+      }
+    } finally {
+      detach()
+    }
+  }
+
+  return withCancel(run(), () => {
+    closed = true
+    detach?.()
+    backlog = []
+    wake?.()
+  })
+}
+
+/**
+ * A generator that waits for news does not hear `return` until the news comes; this one is woken by it,
+ * so that a client which goes away frees what it held at once.
+ */
+function withCancel<T>(generator: AsyncGenerator<T, void>, cancel: () => void): AsyncIterableIterator<T> {
+  return {
+    next: () => generator.next(),
+    return() {
+      cancel()
+      return generator.return()
+    },
+    throw(error) {
+      cancel()
+      return generator.throw(error)
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}

@@ -1,0 +1,56 @@
+import type { Database, Statement, Transaction } from '../db/client.ts'
+import type { EventKind } from '../db/generated/prisma/client.ts'
+import type { Bell } from './bell.ts'
+
+/** What an action appends: who may see it (`chatId`, or `userId` alone) and what it speaks of. */
+export interface NewEvent {
+  readonly kind: EventKind
+  readonly chatId?: string
+  readonly userId?: string
+  readonly actorId?: string
+  readonly subjectId?: string
+  readonly sequence?: number
+}
+
+export interface WriteTransaction {
+  readonly prisma: Transaction
+  /**
+   * Adds to the log, in this transaction: the change and its event are committed together or not at
+   * all. Call it after the chat's row is locked, so that the log follows the order of the changes.
+   */
+  append(event: NewEvent): Promise<void>
+}
+
+/** Where actions read and write. */
+export interface Store {
+  readonly prisma: Database['prisma']
+  query: Database['query']
+  /** One transaction; the bell rings after the commit. */
+  write<Result>(work: (tx: WriteTransaction) => Promise<Result>): Promise<Result>
+  /** One statement that writes rows and their events by itself; the bell rings after it. */
+  writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
+}
+
+export function createStore(database: Database, bell: Bell): Store {
+  return {
+    prisma: database.prisma,
+    query: database.query,
+    async write(work) {
+      const result = await database.prisma.$transaction((prisma) =>
+        work({
+          prisma,
+          append: async (event) => {
+            await prisma.event.create({ data: event, select: { position: true } })
+          },
+        }),
+      )
+      bell.ring()
+      return result
+    },
+    async writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]) {
+      const rows = await database.query<Row>(statement, values)
+      bell.ring()
+      return rows
+    },
+  }
+}

@@ -1,0 +1,45 @@
+import { availableParallelism } from 'node:os'
+import argon2 from 'argon2'
+
+/** Hashes and checks passwords with argon2id, a bounded number at a time. */
+export interface Passwords {
+  hash(password: string): Promise<string>
+  /**
+   * Whether the password is the one behind the hash. Null stands for an unknown account and takes as
+   * long as a wrong password does.
+   */
+  verify(hash: string | null, password: string): Promise<boolean>
+}
+
+/** OWASP's minimum for argon2id: 19 MiB, two passes, one lane; 20 to 35 ms here. */
+const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+
+export async function createPasswords(options: { concurrency?: number } = {}): Promise<Passwords> {
+  // Hashing fills a core. One is left to everything else, so that a flood of logins delays logins only.
+  const gate = createGate(options.concurrency ?? Math.max(1, availableParallelism() - 1))
+  const nobody = await argon2.hash('a password that no account has', parameters)
+  return {
+    hash: (password) => gate(() => argon2.hash(password, parameters)),
+    verify: (hash, password) =>
+      gate(async () => {
+        const matches = await argon2.verify(hash ?? nobody, password)
+        return matches && hash !== null
+      }),
+  }
+}
+
+/** Lets `width` pieces of work run at a time; the others wait in line. */
+function createGate(width: number): <T>(work: () => Promise<T>) => Promise<T> {
+  const line: (() => void)[] = []
+  let running = 0
+  return async (work) => {
+    if (running >= width) await new Promise<void>((resolve) => line.push(resolve))
+    running++
+    try {
+      return await work()
+    } finally {
+      running--
+      line.shift()?.()
+    }
+  }
+}

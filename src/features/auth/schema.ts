@@ -1,0 +1,191 @@
+import { AuthenticationError, ConflictError, ValidationError } from '../../core/errors.ts'
+import { builder } from '../../graphql/builder.ts'
+import { type Context, viewerOf } from '../../graphql/context.ts'
+import { publicUser } from '../users/access.ts'
+import { User } from '../users/schema.ts'
+import { type IssuedTokens, type LoggedIn, login, logout, refreshTokens, register } from './actions.ts'
+import type { Viewer } from './viewer.ts'
+
+/** The viewer's own account; fields that ask at the same moment share one statement. */
+async function ownAccount(context: Context, viewer: Viewer) {
+  const account = await context.batch.load('viewer:account', viewer.userId, async (ids) => {
+    const users = await context.store.prisma.user.findMany({
+      where: { id: { in: [...ids] } },
+      select: { ...publicUser, email: true, emailVerified: true },
+    })
+    return new Map(users.map((user) => [user.id, user]))
+  })
+  if (account === undefined) throw new Error('A session outlived its account.')
+  return account
+}
+
+export const ViewerType = builder.objectRef<Viewer>('Viewer').implement({
+  description: 'The one who is asking, and all that is theirs alone.',
+  fields: (t) => ({
+    user: t.field({
+      type: User,
+      description: 'The account as others see it.',
+      resolve: (viewer, _args, context) => ownAccount(context, viewer),
+    }),
+    email: t.string({
+      description: 'The email address of the account, as it was given. Nobody else sees it.',
+      resolve: async (viewer, _args, context) => (await ownAccount(context, viewer)).email,
+    }),
+    isEmailVerified: t.boolean({
+      description: 'Whether the email address was proved to be theirs.',
+      resolve: async (viewer, _args, context) => (await ownAccount(context, viewer)).emailVerified,
+    }),
+  }),
+})
+
+const AuthTokens = builder.objectRef<IssuedTokens>('AuthTokens').implement({
+  description: 'What a client keeps after a login.',
+  fields: (t) => ({
+    accessToken: t.exposeString('accessToken', {
+      description:
+        'A JSON Web Token for the `Authorization: Bearer …` header and for `connection_init`. Treat it as opaque.',
+    }),
+    accessTokenExpiresAt: t.expose('accessTokenExpiresAt', {
+      type: 'DateTime',
+      description: 'When the access token ends: ten minutes from now unless configured otherwise.',
+    }),
+    refreshToken: t.exposeString('refreshToken', {
+      description: 'For `refreshTokens`, once. Keep it as safe as a password.',
+    }),
+    refreshTokenExpiresAt: t.expose('refreshTokenExpiresAt', {
+      type: 'DateTime',
+      description:
+        'When the refresh token ends, and with it the session: 30 days unless configured otherwise.',
+    }),
+  }),
+})
+
+const loginPayloadFields = (name: 'RegisterPayload' | 'LoginPayload', description: string) =>
+  builder.objectRef<LoggedIn>(name).implement({
+    description,
+    fields: (t) => ({
+      viewer: t.field({
+        type: ViewerType,
+        description: 'The one who is logged in now. Its fields can be read in this same answer.',
+        resolve: ({ viewer }) => viewer,
+      }),
+      tokens: t.field({
+        type: AuthTokens,
+        description: 'The tokens of the new session.',
+        resolve: ({ tokens }) => tokens,
+      }),
+    }),
+  })
+
+const RegisterPayload = loginPayloadFields('RegisterPayload', 'A new account, logged in.')
+const LoginPayload = loginPayloadFields('LoginPayload', 'A new session.')
+
+const RefreshTokensPayload = builder.objectRef<LoggedIn>('RefreshTokensPayload').implement({
+  description: 'The session goes on.',
+  fields: (t) => ({
+    tokens: t.field({
+      type: AuthTokens,
+      description: 'New tokens. The refresh token that was given is worth nothing from now on.',
+      resolve: ({ tokens }) => tokens,
+    }),
+  }),
+})
+
+const LogoutPayload = builder.objectRef<{ success: boolean }>('LogoutPayload').implement({
+  description: 'The session is over.',
+  fields: (t) => ({
+    success: t.exposeBoolean('success', { description: 'Always true: a session that is over cannot ask.' }),
+  }),
+})
+
+builder.queryField('viewer', (t) =>
+  t.field({
+    type: ViewerType,
+    nullable: true,
+    // Anonymous callers may ask who they are.
+    skipTypeScopes: true,
+    description: 'The one who is asking; null without an access token.',
+    resolve: (_root, _args, { principal }) => (principal.kind === 'user' ? principal : null),
+  }),
+)
+
+builder.mutationFields((t) => ({
+  register: t.fieldWithInput({
+    type: RegisterPayload,
+    skipTypeScopes: true,
+    description: 'Makes an account and logs in. Every problem of the input is reported at once.',
+    typeOptions: { name: 'RegisterInput', description: 'A new account.' },
+    errors: {
+      types: [ValidationError, ConflictError],
+      union: { name: 'RegisterResult', description: 'A new account, or why there is none.' },
+    },
+    input: {
+      username: t.input.string({
+        required: true,
+        description: '3 to 80 letters (A to Z), digits and underscores; unique whatever its case.',
+      }),
+      email: t.input.string({
+        required: true,
+        description: 'At most 120 characters; unique whatever its case. Never shown to others.',
+      }),
+      password: t.input.string({
+        required: true,
+        description: '8 to 128 characters with an upper-case letter, a lower-case letter and a digit.',
+      }),
+      displayName: t.input.string({
+        description: 'The name to show, 1 to 80 characters. Default: the username.',
+      }),
+      deviceName: t.input.string({
+        description: 'What the session is listed as, such as "Pixel 9": 1 to 80 characters.',
+      }),
+    },
+    resolve: (_root, { input }, context) => register(context.store, context.auth, input, context),
+  }),
+  login: t.fieldWithInput({
+    type: LoginPayload,
+    skipTypeScopes: true,
+    description: 'Starts a session. An unknown account and a wrong password give the same answer.',
+    typeOptions: { name: 'LoginInput', description: 'Who logs in, and from where.' },
+    errors: {
+      types: [ValidationError, AuthenticationError],
+      union: { name: 'LoginResult', description: 'A new session, or why there is none.' },
+    },
+    input: {
+      identifier: t.input.string({
+        required: true,
+        description: 'The username or the email, whatever its case.',
+      }),
+      password: t.input.string({ required: true, description: 'The password.' }),
+      deviceName: t.input.string({
+        description: 'What the session is listed as, such as "Pixel 9": 1 to 80 characters.',
+      }),
+    },
+    resolve: (_root, { input }, context) => login(context.store, context.auth, input, context),
+  }),
+  refreshTokens: t.fieldWithInput({
+    type: RefreshTokensPayload,
+    skipTypeScopes: true,
+    description: 'New tokens for a session whose access token ends. Each refresh token works once.',
+    typeOptions: { name: 'RefreshTokensInput', description: 'What a session goes on with.' },
+    errors: {
+      types: [AuthenticationError],
+      union: { name: 'RefreshTokensResult', description: 'New tokens, or why there are none.' },
+    },
+    input: {
+      refreshToken: t.input.string({
+        required: true,
+        description: 'The newest refresh token of the session.',
+      }),
+    },
+    resolve: (_root, { input }, context) => refreshTokens(context.store, context.auth, input),
+  }),
+  logout: t.field({
+    type: LogoutPayload,
+    description:
+      'Ends the current session: its tokens are refused from now on, and its sockets close with code 4403.',
+    resolve: async (_root, _args, context) => {
+      await logout(context.store, context.auth, viewerOf(context))
+      return { success: true }
+    },
+  }),
+}))

@@ -1,0 +1,58 @@
+import { z } from 'zod'
+import { codePointLength, hasForbiddenCharacter, lineOfText } from '../../core/parse.ts'
+
+export const username = z
+  .string()
+  .refine((name) => name.length >= 3 && name.length <= 80, 'The username must have 3 to 80 characters.')
+  .refine((name) => /^[A-Za-z0-9_]*$/.test(name), {
+    message: 'The username may have only letters A to Z, digits and underscores.',
+  })
+
+/**
+ * Whether an address works is for a mail to find out; this refuses what cannot be one. Non-ASCII
+ * addresses are refused too: two spellings of one address could look alike.
+ */
+export const email = z
+  .string()
+  .refine((address) => address.length <= 120, 'The email must have at most 120 characters.')
+  .refine((address) => /^[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(address), {
+    message: 'The email must be an address such as name@example.com.',
+  })
+
+const longestPassword = 128
+
+export const newPassword = z
+  .string()
+  .refine((password) => codePointLength(password) >= 8, 'The password must have at least 8 characters.')
+  .refine((password) => codePointLength(password) <= longestPassword, {
+    message: `The password must have at most ${longestPassword} characters.`,
+  })
+  .refine((password) => /\p{Lu}/u.test(password), 'The password must have an upper-case letter.')
+  .refine((password) => /\p{Ll}/u.test(password), 'The password must have a lower-case letter.')
+  .refine((password) => /\p{Nd}/u.test(password), 'The password must have a digit.')
+  .refine((password) => !hasForbiddenCharacter(password), {
+    message: 'The password must not contain control characters.',
+  })
+
+export const displayName = lineOfText('The display name', { min: 1, max: 80 })
+const deviceName = lineOfText('The device name', { min: 1, max: 80 })
+
+export const registerInput = z.object({
+  username,
+  email,
+  password: newPassword,
+  displayName: displayName.nullish(),
+  deviceName: deviceName.nullish(),
+})
+
+/** A login is checked for nothing but its device name: what is wrong with the rest is not told. */
+export const loginInput = z.object({
+  identifier: z.string(),
+  password: z.string(),
+  deviceName: deviceName.nullish(),
+})
+
+/** A password longer than any account's is wrong; hashing it would only cost time. */
+export function couldBePassword(password: string): boolean {
+  return password.length <= longestPassword * 2
+}

@@ -1,0 +1,126 @@
+import { NotFoundError, ValidationError } from '../../core/errors.ts'
+import { parseIdOf, uuidv7 } from '../../core/ids.ts'
+import { parseInput } from '../../core/parse.ts'
+import type { Store } from '../../events/store.ts'
+import type { Viewer } from '../auth/viewer.ts'
+import { accessChat, findChats, type OwnChat } from './access.ts'
+import { createGroupChatInput } from './validation.ts'
+
+/**
+ * The one-to-one chat with another user, made if it does not stand yet. However many calls come at
+ * once, from whichever side, the unique `direct_key` lets one of them make it.
+ * @throws NotFoundError when there is no such user
+ * @throws ValidationError for a chat with oneself
+ */
+export async function createDirectChat(
+  store: Store,
+  viewer: Viewer,
+  input: { userId: string },
+): Promise<{ chat: OwnChat; created: boolean }> {
+  const userId = parseIdOf('User', input.userId)
+  if (userId === viewer.userId) {
+    throw new ValidationError([
+      {
+        path: ['userId'],
+        message: 'A direct chat needs someone else; a group chat may have only its owner.',
+      },
+    ])
+  }
+  const directKey = [viewer.userId, userId].sort().join(':')
+  const found = await store.prisma.chat.findUnique({ where: { directKey }, select: { id: true } })
+  if (found !== null) return { chat: await ownChat(store, viewer, found.id), created: false }
+  if (userId === null || (await store.prisma.user.count({ where: { id: userId } })) === 0) {
+    throw new NotFoundError('user')
+  }
+  const id = uuidv7()
+  const created = await store.write(async (tx) => {
+    const { count } = await tx.prisma.chat.createMany({
+      data: [{ id, kind: 'DIRECT', directKey }],
+      skipDuplicates: true,
+    })
+    if (count === 0) return false
+    await tx.prisma.chatMember.createMany({
+      data: [viewer.userId, userId].map((member) => ({ id: uuidv7(), chatId: id, userId: member })),
+    })
+    await tx.append({ kind: 'CHAT_CREATED', chatId: id, actorId: viewer.userId })
+    return true
+  })
+  if (created) return { chat: await ownChat(store, viewer, id), created }
+  const { id: standing } = await store.prisma.chat.findUniqueOrThrow({
+    where: { directKey },
+    select: { id: true },
+  })
+  return { chat: await ownChat(store, viewer, standing), created }
+}
+
+/**
+ * A titled chat that the viewer owns, with or without others.
+ * @throws ValidationError with every problem at once; an unknown member is one, at its index
+ */
+export async function createGroupChat(store: Store, viewer: Viewer, input: unknown): Promise<OwnChat> {
+  const { title, memberIds } = parseInput(createGroupChatInput, input)
+  const members = await knownUsers(store, viewer, memberIds ?? [])
+  const id = uuidv7()
+  await store.write(async (tx) => {
+    await tx.prisma.chat.create({ data: { id, kind: 'GROUP', title }, select: { id: true } })
+    await tx.prisma.chatMember.createMany({
+      data: [
+        { id: uuidv7(), chatId: id, userId: viewer.userId, role: 'OWNER' as const },
+        ...members.map((userId) => ({ id: uuidv7(), chatId: id, userId })),
+      ],
+    })
+    await tx.append({ kind: 'CHAT_CREATED', chatId: id, actorId: viewer.userId })
+  })
+  return ownChat(store, viewer, id)
+}
+
+/** The row ids behind global user ids, each once and without the viewer. */
+async function knownUsers(store: Store, viewer: Viewer, globalIds: readonly string[]): Promise<string[]> {
+  const ids = globalIds.map((globalId) => parseIdOf('User', globalId))
+  const candidates = [...new Set(ids.filter((id) => id !== null))]
+  const users = await store.prisma.user.findMany({ where: { id: { in: candidates } }, select: { id: true } })
+  const known = new Set(users.map((user) => user.id))
+  const issues = ids.flatMap((id, index) =>
+    id !== null && known.has(id)
+      ? []
+      : [{ path: ['memberIds', String(index)], message: 'There is no such user.' }],
+  )
+  if (issues.length > 0) throw new ValidationError(issues)
+  return candidates.filter((id) => id !== viewer.userId)
+}
+
+async function ownChat(store: Store, viewer: Viewer, id: string): Promise<OwnChat> {
+  const chat = (await findChats(store, viewer, [id])).get(id)
+  if (chat === undefined) throw new NotFoundError('chat')
+  return chat
+}
+
+const markReadStatement = {
+  name: 'chats_mark_read',
+  text: `WITH read AS (
+      UPDATE chat_members SET last_read_sequence = $3
+      WHERE chat_id = $1 AND user_id = $2 AND last_read_sequence < $3 RETURNING last_read_sequence
+    ) INSERT INTO events (kind, chat_id, actor_id, sequence)
+    SELECT 'CHAT_READ', $1, $2, last_read_sequence FROM read RETURNING sequence`,
+}
+
+/**
+ * Moves the viewer's read position forward, never back, and tells their other devices and the other
+ * members. Beyond the newest message it stops at the newest.
+ * @throws NotFoundError when the viewer has no such chat
+ * @throws ValidationError for a negative sequence
+ */
+export async function markChatRead(
+  store: Store,
+  viewer: Viewer,
+  input: { chatId: string; sequence: number },
+): Promise<OwnChat> {
+  const chat = await accessChat(store, viewer, input.chatId)
+  if (input.sequence < 0) {
+    throw new ValidationError([{ path: ['sequence'], message: 'The sequence must not be negative.' }])
+  }
+  const sequence = Math.min(input.sequence, chat.lastSequence)
+  if (sequence <= chat.membership.lastReadSequence) return chat
+  await store.writeStatement(markReadStatement, [chat.id, viewer.userId, sequence])
+  return ownChat(store, viewer, chat.id)
+}

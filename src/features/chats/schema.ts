@@ -1,0 +1,261 @@
+import { NotFoundError, ValidationError } from '../../core/errors.ts'
+import { parseIdOf } from '../../core/ids.ts'
+import type { PageArgs } from '../../core/pages.ts'
+import type { ChatMember as ChatMemberRow } from '../../db/generated/prisma/client.ts'
+import { builder } from '../../graphql/builder.ts'
+import { type Context, viewerOf } from '../../graphql/context.ts'
+import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
+import { pageCost } from '../../graphql/pages.ts'
+import { ViewerType } from '../auth/schema.ts'
+import { findUsers } from '../users/access.ts'
+import { User } from '../users/schema.ts'
+import { type ChatView, findChatMembers, findChats, type OwnChat } from './access.ts'
+import { createDirectChat, createGroupChat, markChatRead } from './actions.ts'
+import { countAllUnread, countMembers, countUnread, listChats, listMembers, unreadCap } from './lists.ts'
+
+const ChatKind = builder.enumType('ChatKind', {
+  description: 'What a chat is.',
+  values: {
+    DIRECT: { description: 'Two people; one chat for each pair.' },
+    GROUP: { description: 'Titled, with an owner and any number of others, none included.' },
+  } as const,
+})
+
+const ChatRole = builder.enumType('ChatRole', {
+  description: 'What a member may do.',
+  values: {
+    OWNER: { description: 'Everything. The one who made a group.' },
+    ADMIN: { description: 'What a member may, and deleting the messages of others.' },
+    MEMBER: { description: 'Reads and writes. Both sides of a direct chat.' },
+  } as const,
+})
+
+export const ChatMember = builder.prismaObject('ChatMember', {
+  description: 'Someone in a chat.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: globalId('ChatMember') }),
+    user: t.field({
+      type: User,
+      description: 'Who it is.',
+      resolve: async (member, _args, context) => {
+        const user = await context.batch.load('user', member.userId, (ids) => findUsers(context.store, ids))
+        if (user === undefined) throw new Error('A membership outlived its account.')
+        return user
+      },
+    }),
+    role: t.expose('role', { type: ChatRole, description: 'What they may do.' }),
+    joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'Since when.' }),
+    lastReadSequence: t.exposeInt('lastReadSequence', {
+      description: 'They have read up to the message with this `sequence`; 0 for none.',
+    }),
+    mutedUntil: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'Until when they muted the chat. Told to themselves only; null otherwise.',
+      resolve: (member, _args, context) =>
+        context.principal.kind === 'user' && context.principal.userId === member.userId
+          ? member.mutedUntil
+          : null,
+    }),
+  }),
+})
+
+const ChatMemberConnection = builder.connectionObject(
+  { type: ChatMember, name: 'ChatMemberConnection', description: 'A page of members.' },
+  { name: 'ChatMemberEdge', description: 'A member in a page.' },
+)
+
+/** A name for a batch: look-ups with the same page arguments go together. */
+export function pageKey({ first, after, last, before }: PageArgs): string {
+  return JSON.stringify([first, after, last, before])
+}
+
+/** A chat of the viewer by its row id. */
+export function loadChat(context: Context, id: string): Promise<OwnChat | undefined> {
+  const viewer = viewerOf(context)
+  return context.batch.load('chat', id, (ids) => findChats(context.store, viewer, ids))
+}
+
+async function membershipOf(context: Context, chat: ChatView): Promise<ChatMemberRow> {
+  if (chat.membership !== undefined) return chat.membership
+  const own = await loadChat(context, chat.id)
+  if (own === undefined) throw new NotFoundError('chat')
+  return own.membership
+}
+
+export const Chat = builder.prismaObject('Chat', {
+  description: 'A conversation. Only its members see it.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: globalId('Chat') }),
+    kind: t.expose('kind', { type: ChatKind, description: 'One-to-one, or a group.' }),
+    title: t.exposeString('title', {
+      nullable: true,
+      description:
+        'The title of a group, 1 to 255 characters; null for a direct chat, which shows the other side.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description: 'When its title or settings changed last.',
+    }),
+    lastActivityAt: t.expose('lastActivityAt', {
+      type: 'DateTime',
+      description: 'When the last message came: what `viewer.chats` is ordered by.',
+    }),
+    memberCount: t.int({
+      description: 'How many people are in it.',
+      resolve: async (chat, _args, context) =>
+        (await context.batch.load('memberCount', chat.id, (ids) => countMembers(context.store, ids))) ?? 0,
+    }),
+    viewerMembership: t.field({
+      type: ChatMember,
+      description: "The viewer's own place in it: role, mute, how far they have read.",
+      resolve: (chat, _args, context) => membershipOf(context, chat),
+    }),
+    unreadCount: t.int({
+      description: `Messages of others behind the viewer's read position, deleted ones left out. Counted up to ${unreadCap}: that value means "${unreadCap} or more".`,
+      resolve: async (chat, _args, context) => {
+        const viewer = viewerOf(context)
+        return (
+          (await context.batch.load('unreadCount', chat.id, (ids) =>
+            countUnread(context.store, viewer, ids),
+          )) ?? 0
+        )
+      },
+    }),
+    members: t.connection(
+      {
+        type: ChatMember,
+        complexity: pageCost(),
+        description: 'Who is in it, in the order of joining. Pages of 20 unless asked otherwise.',
+        resolve: async (chat, args, context) => {
+          const page = await context.batch.load(`members:${pageKey(args)}`, chat.id, (ids) =>
+            listMembers(context.store, ids, args),
+          )
+          if (page === undefined) throw new NotFoundError('chat')
+          return page
+        },
+      },
+      ChatMemberConnection,
+    ),
+  }),
+})
+
+const ChatConnection = builder.connectionObject(
+  { type: Chat, name: 'ChatConnection', description: 'A page of chats.' },
+  { name: 'ChatEdge', description: 'A chat in a page.' },
+)
+
+nodeLoader('Chat', (context, ids) => findChats(context.store, viewerOf(context), ids))
+nodeLoader('ChatMember', (context, ids) => findChatMembers(context.store, viewerOf(context), ids))
+
+builder.queryField('chat', (t) =>
+  t.field({
+    type: Chat,
+    nullable: true,
+    description: 'One chat of the viewer; null when there is no such chat or the viewer is not in it.',
+    args: { id: t.arg.id({ required: true, description: 'The id of the chat.' }) },
+    resolve: async (_root, { id }, context) => {
+      const chatId = parseIdOf('Chat', id)
+      return chatId === null ? null : ((await loadChat(context, chatId)) ?? null)
+    },
+  }),
+)
+
+builder.objectFields(ViewerType, (t) => ({
+  chats: t.connection(
+    {
+      type: Chat,
+      complexity: pageCost(),
+      description: "The viewer's chats, newest activity first. Pages of 20 unless asked otherwise.",
+      resolve: (viewer, args, context) => listChats(context.store, viewer, args),
+    },
+    ChatConnection,
+  ),
+  unreadCount: t.int({
+    description: `The sum of \`unreadCount\` over the chats that are not muted; each chat counts up to ${unreadCap}.`,
+    resolve: (viewer, _args, context) => countAllUnread(context.store, viewer),
+  }),
+}))
+
+interface DirectChatCreated {
+  readonly chat: ChatView
+  readonly created: boolean
+}
+
+const CreateDirectChatPayload = builder.objectRef<DirectChatCreated>('CreateDirectChatPayload').implement({
+  description: 'The chat of the two.',
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat.', resolve: ({ chat }) => chat }),
+    created: t.exposeBoolean('created', {
+      description: 'Whether this call made it; false when it stood already.',
+    }),
+  }),
+})
+
+/** Each mutation has a payload type of its own, so that it can grow fields without touching the others. */
+const chatPayload = (name: string, description: string) =>
+  builder.objectRef<{ chat: ChatView }>(name).implement({
+    description,
+    fields: (t) => ({
+      chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
+    }),
+  })
+
+const CreateGroupChatPayload = chatPayload('CreateGroupChatPayload', 'A new group.')
+const MarkChatReadPayload = chatPayload('MarkChatReadPayload', 'How far the viewer has read.')
+
+builder.mutationFields((t) => ({
+  createDirectChat: t.fieldWithInput({
+    type: CreateDirectChatPayload,
+    description: 'The one-to-one chat with someone. Asking again, from either side, gives the same chat.',
+    typeOptions: { name: 'CreateDirectChatInput', description: 'With whom.' },
+    errors: {
+      types: [ValidationError, NotFoundError],
+      union: { name: 'CreateDirectChatResult', description: 'The chat, or why there is none.' },
+    },
+    input: { userId: t.input.id({ required: true, description: 'The id of the other user.' }) },
+    resolve: (_root, { input }, context) => createDirectChat(context.store, viewerOf(context), input),
+  }),
+  createGroupChat: t.fieldWithInput({
+    type: CreateGroupChatPayload,
+    description: 'A titled chat that the viewer owns; a chat may have only its owner.',
+    typeOptions: { name: 'CreateGroupChatInput', description: 'A new group.' },
+    errors: {
+      types: [ValidationError],
+      union: { name: 'CreateGroupChatResult', description: 'The new chat, or why there is none.' },
+    },
+    input: {
+      title: t.input.string({ required: true, description: '1 to 255 characters on one line.' }),
+      memberIds: t.input.idList({
+        description: 'Ids of the users who shall be in it besides the viewer, at most 500; may be empty.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => ({
+      chat: await createGroupChat(context.store, viewerOf(context), input),
+    }),
+  }),
+  markChatRead: t.fieldWithInput({
+    type: MarkChatReadPayload,
+    description:
+      "Tells how far the viewer has read. It only ever moves forward, so calls may be late, repeated or out of order. The other members and the viewer's other devices get a `ChatRead` event.",
+    typeOptions: { name: 'MarkChatReadInput', description: 'How far.' },
+    errors: {
+      types: [ValidationError, NotFoundError],
+      union: { name: 'MarkChatReadResult', description: 'The chat as it is now, or why nothing changed.' },
+    },
+    input: {
+      chatId: t.input.id({ required: true, description: 'The id of the chat.' }),
+      sequence: t.input.int({
+        required: true,
+        description:
+          'The `sequence` of the newest message that was read. Past the newest there is, it means the newest.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => ({
+      chat: await markChatRead(context.store, viewerOf(context), input),
+    }),
+  }),
+}))

@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import { ConflictError, ForbiddenError, NotFoundError } from '../../core/errors.ts'
+import { parseIdOf, uuidv7 } from '../../core/ids.ts'
+import { parseInput } from '../../core/parse.ts'
+import type { MessageSender } from '../../db/generated/prisma/client.ts'
+import type { Store } from '../../events/store.ts'
+import type { Viewer } from '../auth/viewer.ts'
+import {
+  accessMessage,
+  canDelete,
+  findMessages,
+  type MessageView,
+  type MessageViewRow,
+  messageColumns,
+  messageViewColumns,
+  toMessageView,
+} from './access.ts'
+import { editMessageInput, sendMessageInput } from './validation.ts'
+
+/**
+ * The hot path, one round trip. The chat's row is locked first and hands out the sequence, so that
+ * numbers are dense and the log follows them; then the message, then its event. Writes nothing, and
+ * returns no row, when the viewer is not a member or the client message id is known already.
+ */
+const sendStatement = {
+  name: 'messages_send',
+  text: `WITH c AS (
+      UPDATE chats SET last_sequence = last_sequence + 1, last_activity_at = clock_timestamp()
+      WHERE id = $2 AND deleted_at IS NULL
+        AND EXISTS (SELECT 1 FROM chat_members WHERE chat_id = $2 AND user_id = $3)
+        AND NOT EXISTS (SELECT 1 FROM messages WHERE author_id = $3 AND client_message_id = $4)
+      RETURNING last_sequence, last_activity_at
+    ), m AS (
+      INSERT INTO messages (id, chat_id, sequence, author_id, sender, text, client_message_id, content_hash, created_at)
+      SELECT $1, $2, c.last_sequence, $3, $5, $6, $4, $7, c.last_activity_at FROM c
+      RETURNING *
+    ), e AS (
+      INSERT INTO events (kind, chat_id, actor_id, subject_id, sequence, created_at)
+      SELECT 'MESSAGE_ADDED', m.chat_id, m.author_id, m.id, m.sequence, m.created_at FROM m
+    )
+    SELECT ${messageViewColumns} FROM m JOIN users u ON u.id = m.author_id`,
+}
+
+const findSentStatement = {
+  name: 'messages_find_sent',
+  text: `SELECT ${messageViewColumns}, m.content_hash FROM messages m JOIN users u ON u.id = m.author_id
+    WHERE m.author_id = $1 AND m.client_message_id = $2`,
+}
+
+const uniqueViolation = '23505'
+
+/**
+ * Sends a message exactly once: the same `clientMessageId` with the same content returns the original,
+ * however often and at whatever time it comes, also after an edit or a deletion.
+ * @throws ValidationError with every problem at once
+ * @throws NotFoundError when the viewer has no such chat
+ * @throws ConflictError `IDEMPOTENCY_KEY_REUSED`
+ */
+export async function sendMessage(
+  store: Store,
+  viewer: Viewer,
+  input: unknown,
+): Promise<{ message: MessageView; deduplicated: boolean }> {
+  const {
+    chatId: globalChatId,
+    clientMessageId,
+    text,
+    sender: givenSender,
+  } = parseInput(sendMessageInput, input)
+  const chatId = parseIdOf('Chat', globalChatId)
+  if (chatId === null) throw new NotFoundError('chat')
+  const sender = givenSender ?? 'USER'
+  const contentHash = hashContent({ chatId, text, sender })
+  try {
+    const [row] = await store.writeStatement<MessageViewRow>(sendStatement, [
+      uuidv7(),
+      chatId,
+      viewer.userId,
+      clientMessageId,
+      sender,
+      text,
+      contentHash,
+    ])
+    if (row !== undefined) return { message: toMessageView(row), deduplicated: false }
+  } catch (error) {
+    // Two retries at once: the index let one of them in, and this one finds it below.
+    if ((error as { code?: string }).code !== uniqueViolation) throw error
+  }
+  return findSent(store, viewer, clientMessageId, contentHash)
+}
+
+async function findSent(
+  store: Store,
+  viewer: Viewer,
+  clientMessageId: string,
+  contentHash: Buffer,
+): Promise<{ message: MessageView; deduplicated: boolean }> {
+  const [row] = await store.query<MessageViewRow & { content_hash: Buffer | null }>(findSentStatement, [
+    viewer.userId,
+    clientMessageId,
+  ])
+  if (row === undefined) throw new NotFoundError('chat')
+  if (row.content_hash === null || !contentHash.equals(row.content_hash)) {
+    throw new ConflictError(
+      'IDEMPOTENCY_KEY_REUSED',
+      'This clientMessageId was used for other content. Give each new message a new one.',
+    )
+  }
+  // The viewer may have lost the chat since; then the original is out of reach, too.
+  const message = (await findMessages(store, viewer, [row.id])).get(row.id)
+  if (message === undefined) throw new NotFoundError('chat')
+  return { message, deduplicated: true }
+}
+
+function hashContent(content: { chatId: string; text: string; sender: MessageSender }): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([content.chatId, content.sender, content.text]))
+    .digest()
+}
+
+const editStatement = {
+  name: 'messages_edit',
+  text: `WITH m AS (
+      UPDATE messages SET text = $3, edited_at = clock_timestamp()
+      WHERE id = $1 AND author_id = $2 AND deleted_at IS NULL AND text <> $3
+      RETURNING ${messageColumns.replaceAll('m.', '')}
+    ), e AS (
+      INSERT INTO events (kind, chat_id, actor_id, subject_id, sequence)
+      SELECT 'MESSAGE_EDITED', chat_id, author_id, id, sequence FROM m
+    )
+    SELECT ${messageViewColumns} FROM m JOIN users u ON u.id = m.author_id`,
+}
+
+/**
+ * Replaces the text of an own message. The same text again changes nothing.
+ * @throws ValidationError, NotFoundError
+ * @throws ForbiddenError for a message of someone else
+ * @throws ConflictError for a deleted one
+ */
+export async function editMessage(store: Store, viewer: Viewer, input: unknown): Promise<MessageView> {
+  const { messageId, text } = parseInput(editMessageInput, input)
+  const { message } = await accessMessage(store, viewer, messageId)
+  if (message.authorId !== viewer.userId || message.sender === 'SYSTEM') {
+    throw new ForbiddenError('Only its author can edit a message.')
+  }
+  if (message.deletedAt !== null) throw deletedAlready()
+  if (message.text === text) return message
+  const [row] = await store.writeStatement<MessageViewRow>(editStatement, [message.id, viewer.userId, text])
+  if (row !== undefined) return toMessageView(row)
+  // Changed between the two statements: deleted, or edited to this very text.
+  const { message: current } = await accessMessage(store, viewer, messageId)
+  if (current.deletedAt !== null) throw deletedAlready()
+  return current
+}
+
+const deletedAlready = () => new ConflictError('CONFLICT', 'The message was deleted.')
+
+const deleteStatement = {
+  name: 'messages_delete',
+  text: `WITH m AS (
+      UPDATE messages SET text = NULL, deleted_at = clock_timestamp()
+      WHERE id = $1 AND deleted_at IS NULL
+      RETURNING ${messageColumns.replaceAll('m.', '')}
+    ), e AS (
+      INSERT INTO events (kind, chat_id, actor_id, subject_id, sequence)
+      SELECT 'MESSAGE_DELETED', chat_id, $2, id, sequence FROM m
+    )
+    SELECT ${messageViewColumns} FROM m LEFT JOIN users u ON u.id = m.author_id`,
+}
+
+/**
+ * Turns a message into a tombstone: its text is gone from the database, its place stays. A message
+ * that is deleted already is returned as it is.
+ * @throws NotFoundError
+ * @throws ForbiddenError for a message of someone else, unless the viewer is owner or admin of the group
+ */
+export async function deleteMessage(
+  store: Store,
+  viewer: Viewer,
+  input: { messageId: string },
+): Promise<MessageView> {
+  const access = await accessMessage(store, viewer, input.messageId)
+  if (access.message.deletedAt !== null) return access.message
+  if (!canDelete(viewer, access)) {
+    throw new ForbiddenError('Only its author, or an owner or admin of the group, can delete a message.')
+  }
+  const [row] = await store.writeStatement<MessageViewRow>(deleteStatement, [
+    access.message.id,
+    viewer.userId,
+  ])
+  return row === undefined
+    ? (await accessMessage(store, viewer, input.messageId)).message
+    : toMessageView(row)
+}

@@ -1,0 +1,121 @@
+import type { Chat } from '../../db/generated/prisma/client.ts'
+import type { EventKind, LogEvent } from '../../events/event.ts'
+import type { Store } from '../../events/store.ts'
+import {
+  type MessageView,
+  type MessageViewRow,
+  messageViewColumns,
+  toMessageView,
+} from '../messages/access.ts'
+import { findUsers, type PublicUser } from '../users/access.ts'
+
+/** The kinds of entries that clients see. */
+export const clientEventKinds = [
+  'MESSAGE_ADDED',
+  'MESSAGE_EDITED',
+  'MESSAGE_DELETED',
+  'CHAT_CREATED',
+  'CHAT_READ',
+] as const satisfies readonly EventKind[]
+export type ClientEventKind = (typeof clientEventKinds)[number]
+
+/** An entry of the log with what it speaks of, as it is now; the same object for every subscriber. */
+export type Delivery =
+  | MessageDelivery<'MESSAGE_ADDED'>
+  | MessageDelivery<'MESSAGE_EDITED'>
+  | MessageDelivery<'MESSAGE_DELETED'>
+  | (DeliveryBase & { readonly kind: 'CHAT_CREATED'; readonly chat: Chat })
+  | (DeliveryBase & {
+      readonly kind: 'CHAT_READ'
+      readonly chat: Chat
+      readonly reader: PublicUser
+      readonly sequence: number
+    })
+  | (DeliveryBase & { readonly kind: 'CAUGHT_UP' })
+
+interface MessageDelivery<Kind extends EventKind> extends DeliveryBase {
+  readonly kind: Kind
+  readonly chat: Chat
+  readonly message: MessageView
+}
+
+interface DeliveryBase {
+  readonly position: number
+  readonly occurredAt: Date
+}
+
+const chatsStatement = {
+  name: 'delivery_chats',
+  text: `SELECT id, kind, title, direct_key AS "directKey", last_sequence AS "lastSequence",
+      last_activity_at AS "lastActivityAt", created_at AS "createdAt", updated_at AS "updatedAt", deleted_at AS "deletedAt"
+    FROM chats WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`,
+}
+const messagesStatement = {
+  name: 'delivery_messages',
+  text: `SELECT ${messageViewColumns} FROM messages m LEFT JOIN users u ON u.id = m.author_id WHERE m.id = ANY($1::uuid[])`,
+}
+
+/**
+ * Loads what entries speak of: three statements at most, whatever their number. Whom to hand it to is
+ * decided elsewhere. An entry whose chat or message is gone has nothing to show and is left out.
+ */
+export async function hydrate(store: Store, events: readonly LogEvent[]): Promise<Map<number, Delivery>> {
+  const chatIds = unique(events.map((event) => event.chatId))
+  const messageIds = unique(events.map((event) => (isMessageKind(event.kind) ? event.subjectId : null)))
+  const readerIds = unique(events.map((event) => (event.kind === 'CHAT_READ' ? event.actorId : null)))
+  const [chats, messages, readers] = await Promise.all([
+    chatIds.length > 0 ? store.query<Chat>(chatsStatement, [chatIds]) : [],
+    messageIds.length > 0 ? store.query<MessageViewRow>(messagesStatement, [messageIds]) : [],
+    readerIds.length > 0 ? findUsers(store, readerIds) : new Map<string, PublicUser>(),
+  ])
+  const loaded: Loaded = {
+    chats: new Map(chats.map((chat) => [chat.id, chat])),
+    messages: new Map(messages.map((row) => [row.id, toMessageView(row)])),
+    readers,
+  }
+  const deliveries = new Map<number, Delivery>()
+  for (const event of events) {
+    const delivery = toDelivery(event, loaded)
+    if (delivery !== null) deliveries.set(event.position, delivery)
+  }
+  return deliveries
+}
+
+interface Loaded {
+  readonly chats: ReadonlyMap<string, Chat>
+  readonly messages: ReadonlyMap<string, MessageView>
+  readonly readers: ReadonlyMap<string, PublicUser>
+}
+
+function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
+  const chat = event.chatId === null ? undefined : loaded.chats.get(event.chatId)
+  if (chat === undefined) return null
+  const { position, occurredAt } = event
+  switch (event.kind) {
+    case 'MESSAGE_ADDED':
+    case 'MESSAGE_EDITED':
+    case 'MESSAGE_DELETED': {
+      const message = event.subjectId === null ? undefined : loaded.messages.get(event.subjectId)
+      return message === undefined
+        ? null
+        : ({ position, occurredAt, kind: event.kind, chat, message } as Delivery)
+    }
+    case 'CHAT_CREATED':
+      return { position, occurredAt, kind: event.kind, chat }
+    case 'CHAT_READ': {
+      const reader = event.actorId === null ? undefined : loaded.readers.get(event.actorId)
+      if (reader === undefined || event.sequence === null) return null
+      return { position, occurredAt, kind: event.kind, chat, reader, sequence: event.sequence }
+    }
+    case 'SESSION_REVOKED':
+      return null
+  }
+}
+
+function isMessageKind(kind: EventKind): boolean {
+  return kind === 'MESSAGE_ADDED' || kind === 'MESSAGE_EDITED' || kind === 'MESSAGE_DELETED'
+}
+
+function unique(ids: readonly (string | null)[]): string[] {
+  return [...new Set(ids.filter((id) => id !== null))]
+}

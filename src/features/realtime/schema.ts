@@ -1,0 +1,252 @@
+import { NotFoundError, RequestError } from '../../core/errors.ts'
+import { toGlobalId } from '../../core/ids.ts'
+import { maxPageSize } from '../../core/pages.ts'
+import { builder } from '../../graphql/builder.ts'
+import { type Context, viewerOf } from '../../graphql/context.ts'
+import { ViewerType } from '../auth/schema.ts'
+import { accessChat } from '../chats/access.ts'
+import { Chat } from '../chats/schema.ts'
+import { toMessageEdge } from '../messages/lists.ts'
+import { Message, MessageEdge } from '../messages/schema.ts'
+import { User } from '../users/schema.ts'
+import { type ClientEventKind, clientEventKinds, type Delivery } from './delivery.ts'
+
+type Of<Kind extends Delivery['kind']> = Extract<Delivery, { kind: Kind }>
+
+const Event = builder.interfaceRef<Delivery>('Event').implement({
+  description:
+    'Something that happened and that the viewer may see. Every event has a cursor: resume behind the last one you have applied, and nothing is missed or repeated.',
+  resolveType: (event) => typeNames[event.kind],
+  fields: (t) => ({
+    cursor: t.string({
+      description: 'The place in the log: give it as `after` to go on behind this event. Opaque.',
+      resolve: (event, _args, { feed }) => feed.cursors.encode(event.position),
+    }),
+    occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it happened.' }),
+  }),
+})
+
+const typeNames = {
+  MESSAGE_ADDED: 'MessageAdded',
+  MESSAGE_EDITED: 'MessageEdited',
+  MESSAGE_DELETED: 'MessageDeleted',
+  CHAT_CREATED: 'ChatCreated',
+  CHAT_READ: 'ChatRead',
+  CAUGHT_UP: 'CaughtUp',
+} as const satisfies Record<Delivery['kind'], string>
+
+const MessageAdded = builder.objectRef<Of<'MESSAGE_ADDED'>>('MessageAdded').implement({
+  description: 'A message was sent.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    message: t.field({
+      type: Message,
+      description: 'The message as it is now: a resumed subscription shows later edits here, too.',
+      resolve: ({ message }) => message,
+    }),
+    messageEdge: t.field({
+      type: MessageEdge,
+      description: 'The message as an edge of `chat.messages`, to be appended to a list on the client.',
+      resolve: ({ message }) => toMessageEdge(message),
+    }),
+  }),
+})
+
+const MessageEdited = builder.objectRef<Of<'MESSAGE_EDITED'>>('MessageEdited').implement({
+  description: 'A message has a new text.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    message: t.field({
+      type: Message,
+      description: 'The message as it is now.',
+      resolve: ({ message }) => message,
+    }),
+  }),
+})
+
+const MessageDeleted = builder.objectRef<Of<'MESSAGE_DELETED'>>('MessageDeleted').implement({
+  description: 'A message was deleted.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    message: t.field({ type: Message, description: 'Its tombstone.', resolve: ({ message }) => message }),
+    deletedMessageId: t.id({
+      description: 'Its id, for clients that drop it from their lists.',
+      resolve: ({ message }) => toGlobalId('Message', message.id),
+    }),
+  }),
+})
+
+builder.objectRef<Of<'CHAT_CREATED'>>('ChatCreated').implement({
+  description: 'The viewer is in a new chat.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat.', resolve: ({ chat }) => chat }),
+  }),
+})
+
+builder.objectRef<Of<'CHAT_READ'>>('ChatRead').implement({
+  description: 'Someone has read further: the viewer on another device, or another member, as a receipt.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    user: t.field({ type: User, description: 'Who has read.', resolve: ({ reader }) => reader }),
+    lastReadSequence: t.int({
+      description: 'Up to the message with this `sequence`.',
+      resolve: ({ sequence }) => sequence,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'CAUGHT_UP'>>('CaughtUp').implement({
+  description:
+    'Where the backlog of a subscription to `events` ends: what came before it was missed, what comes after it is live. Once for each subscription.',
+  interfaces: [Event],
+})
+
+interface EventPage {
+  readonly deliveries: readonly Delivery[]
+  readonly position: number
+  readonly more: boolean
+}
+
+const EventEdge = builder.objectRef<Delivery>('EventEdge').implement({
+  description: 'An event in a page.',
+  fields: (t) => ({
+    cursor: t.string({
+      description: "The event's own cursor.",
+      resolve: (event, _args, { feed }) => feed.cursors.encode(event.position),
+    }),
+    node: t.field({ type: Event, description: 'The event.', resolve: (event) => event }),
+  }),
+})
+
+const EventConnection = builder.objectRef<EventPage>('EventConnection').implement({
+  description: 'A page of the log, for clients that poll.',
+  fields: (t) => ({
+    edges: t.field({
+      type: [EventEdge],
+      description: 'The events, oldest first.',
+      resolve: ({ deliveries }) => [...deliveries],
+    }),
+    pageInfo: t.field({
+      type: builder.pageInfoRef(),
+      description:
+        'Go on from `endCursor`, which is given for an empty page, too: the next poll starts there.',
+      resolve: ({ deliveries, position, more }, _args, { feed }) => {
+        const first = deliveries[0]?.position ?? position
+        return {
+          hasNextPage: more,
+          hasPreviousPage: true,
+          startCursor: feed.cursors.encode(first),
+          endCursor: feed.cursors.encode(position),
+        }
+      },
+    }),
+  }),
+})
+
+const allKinds: ReadonlySet<ClientEventKind> = new Set(clientEventKinds)
+
+builder.objectFields(ViewerType, (t) => ({
+  eventCursor: t.string({
+    description:
+      'Where the log stands now. Ask for it together with the state that you show, then subscribe (or poll) after it: what happens in between is not missed.',
+    resolve: (_viewer, _args, { feed, logPosition }) => feed.cursors.encode(logPosition),
+  }),
+  events: t.field({
+    type: EventConnection,
+    complexity: ({ first }) => ({ field: 1, multiplier: Math.min(Math.max(first ?? 20, 1), maxPageSize) }),
+    description:
+      'Everything that concerns the viewer behind a cursor, oldest first: the same log as `Subscription.events`, for clients that poll. Gives `CURSOR_EXPIRED` when the log does not reach back to the cursor.',
+    args: {
+      after: t.arg.string({ required: true, description: 'From `eventCursor`, an event, or the last page.' }),
+      first: t.arg.int({ description: 'At most this many, 1 to 100; 20 by default.' }),
+    },
+    resolve: (viewer, { after, first }, { feed }) => {
+      const limit = first ?? 20
+      if (limit < 1 || limit > maxPageSize) {
+        throw new RequestError('VALIDATION_FAILED', `\`first\` must be between 1 and ${maxPageSize}.`)
+      }
+      return feed.read({ userId: viewer.userId, kinds: allKinds, after, limit })
+    },
+  }),
+}))
+
+const chatIdDescription = 'Only this chat; null for every chat of the viewer, new ones included.'
+const afterDescription =
+  'Resume behind this cursor: what was missed comes first, then what is live, each once and in order. Null: from now on. A cursor that the log does not reach back to gives `CURSOR_EXPIRED`.'
+
+async function followKind<Kind extends ClientEventKind>(
+  context: Context,
+  kind: Kind,
+  args: { chatId?: string | null | undefined; after?: string | null | undefined },
+): Promise<AsyncIterable<Of<Kind>>> {
+  const viewer = viewerOf(context)
+  const chat = args.chatId ? await accessForSubscription(context, args.chatId) : null
+  const events = await context.feed.follow({
+    userId: viewer.userId,
+    chatId: chat,
+    kinds: new Set([kind]),
+    after: args.after ?? null,
+    caughtUp: null,
+  })
+  return events as AsyncIterable<Of<Kind>>
+}
+
+/** @throws RequestError `NOT_FOUND`: a subscription that cannot start has no result to put the failure in */
+async function accessForSubscription(context: Context, chatId: string): Promise<string> {
+  try {
+    return (await accessChat(context.store, viewerOf(context), chatId)).id
+  } catch (error) {
+    if (error instanceof NotFoundError) throw new RequestError('NOT_FOUND', error.message)
+    throw error
+  }
+}
+
+builder.subscriptionFields((t) => {
+  const args = {
+    chatId: t.arg.id({ description: chatIdDescription }),
+    after: t.arg.string({ description: afterDescription }),
+  }
+  return {
+    messageAdded: t.field({
+      type: MessageAdded,
+      description: 'New messages.',
+      args,
+      subscribe: (_root, given, context) => followKind(context, 'MESSAGE_ADDED', given),
+      resolve: (event) => event,
+    }),
+    messageEdited: t.field({
+      type: MessageEdited,
+      description: 'Messages that get a new text.',
+      args,
+      subscribe: (_root, given, context) => followKind(context, 'MESSAGE_EDITED', given),
+      resolve: (event) => event,
+    }),
+    messageDeleted: t.field({
+      type: MessageDeleted,
+      description: 'Messages that are deleted.',
+      args,
+      subscribe: (_root, given, context) => followKind(context, 'MESSAGE_DELETED', given),
+      resolve: (event) => event,
+    }),
+    events: t.field({
+      type: Event,
+      description:
+        'Everything that concerns the viewer, in one order. With `after`, what was missed comes first, then one `CaughtUp`, then what is live.',
+      args: { after: t.arg.string({ description: afterDescription }) },
+      subscribe: (_root, { after }, context) =>
+        context.feed.follow({
+          userId: viewerOf(context).userId,
+          chatId: null,
+          kinds: allKinds,
+          after: after ?? null,
+          caughtUp: (position) => ({ kind: 'CAUGHT_UP', position, occurredAt: new Date() }),
+        }),
+      resolve: (event) => event,
+    }),
+  }
+})

@@ -1,0 +1,103 @@
+import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
+import { RequestError } from '../../core/errors.ts'
+import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
+import { codePointLength, hasForbiddenCharacter } from '../../core/parse.ts'
+import type { UserKind } from '../../db/generated/prisma/client.ts'
+import type { Store } from '../../events/store.ts'
+import type { PublicUser } from './access.ts'
+import { searchKey } from './search-key.ts'
+
+export const longestSearch = 120
+
+/**
+ * A match's worth, as one whole number, so that it can stand in a cursor: 4000 for the exact username,
+ * 3000 for a prefix of it, 2000 for a prefix of the display name or of a word in it, and to each up to
+ * 1000 for similarity (trigrams). The operators use the indexes; similarity's threshold is pg_trgm's 0.3.
+ */
+const matches = `SELECT u.id, u.username, u.display_name, u.bio, u.kind, u.created_at,
+      CASE WHEN u.username_key = $1 THEN 4000
+           WHEN u.username_key LIKE $3 THEN 3000
+           WHEN u.display_name_key LIKE $4 OR u.display_name_key LIKE $5 THEN 2000
+           ELSE 0 END
+        + (1000 * greatest(similarity(u.username_key, $1), similarity(u.display_name_key, $2)))::int AS score
+    FROM users u
+    WHERE u.username_key LIKE $3 OR u.display_name_key LIKE $4 OR u.display_name_key LIKE $5
+      OR u.username_key % $1 OR u.display_name_key % $2`
+
+const page = (order: 'ASC' | 'DESC') => {
+  const [scoreOrder, idOrder] = order === 'ASC' ? ['DESC', 'ASC'] : ['ASC', 'DESC']
+  return `SELECT * FROM (${matches}) m
+    WHERE ($6::int IS NULL OR m.score < $6 OR (m.score = $6 AND m.id > $7::uuid))
+      AND ($8::int IS NULL OR m.score > $8 OR (m.score = $8 AND m.id < $9::uuid))
+    ORDER BY m.score ${scoreOrder}, m.id ${idOrder} LIMIT $10`
+}
+const forwardStatement = { name: 'users_search_forward', text: page('ASC') }
+const backwardStatement = { name: 'users_search_backward', text: page('DESC') }
+
+interface MatchRow {
+  readonly id: string
+  readonly username: string
+  readonly display_name: string
+  readonly bio: string | null
+  readonly kind: UserKind
+  readonly created_at: Date
+  readonly score: number
+}
+
+/**
+ * People by what a person would type. Anything with an `@` between other characters is an email and
+ * matches exactly or not at all; everything else matches username and display name, best first.
+ * @throws RequestError `VALIDATION_FAILED` for a search that is empty or too long, or page arguments
+ */
+export async function searchUsers(
+  store: Store,
+  search: string,
+  args: PageArgs,
+): Promise<Connection<PublicUser>> {
+  const request = parsePageArgs(args)
+  const text = search.trim()
+  if (text === '' || codePointLength(text) > longestSearch || hasForbiddenCharacter(text)) {
+    throw new RequestError('VALIDATION_FAILED', `\`search\` must have 1 to ${longestSearch} characters.`)
+  }
+  const after = request.after === null ? null : decodeCursor('u', request.after, ['int', 'uuid'])
+  const before = request.before === null ? null : decodeCursor('u', request.before, ['int', 'uuid'])
+  const email = /^.+@.+$/.test(text)
+  const rows = email
+    ? await findByEmail(store, text)
+    : await store.query<MatchRow>(request.backward ? backwardStatement : forwardStatement, [
+        ...matchValues(text),
+        after?.[0] ?? null,
+        after?.[1] ?? null,
+        before?.[0] ?? null,
+        before?.[1] ?? null,
+        request.limit + 1,
+      ])
+  return toConnection(email && (after !== null || before !== null) ? [] : rows, request, (row) => ({
+    cursor: encodeCursor('u', row.score, row.id),
+    node: {
+      id: row.id,
+      username: row.username,
+      displayName: row.display_name,
+      bio: row.bio,
+      kind: row.kind,
+      createdAt: row.created_at,
+    },
+  }))
+}
+
+/** Values for `matches`: the username key, the display name key, and their prefix patterns. */
+function matchValues(text: string): string[] {
+  const username = text.replace(/^@/, '').toLowerCase()
+  const name = searchKey(text)
+  const pattern = name.replace(/[\\%_]/g, '\\$&')
+  return [username, name, `${username.replace(/[\\%_]/g, '\\$&')}%`, `${pattern}%`, `% ${pattern}%`]
+}
+
+const emailStatement = {
+  name: 'users_find_by_email',
+  text: `SELECT id, username, display_name, bio, kind, created_at, 5000 AS score FROM users WHERE email_key = $1`,
+}
+
+function findByEmail(store: Store, email: string): Promise<MatchRow[]> {
+  return store.query<MatchRow>(emailStatement, [email.toLowerCase()])
+}

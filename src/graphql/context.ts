@@ -1,0 +1,37 @@
+import { type Batch, createBatch } from '../core/batch.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Feed } from '../events/feed.ts'
+import type { Store } from '../events/store.ts'
+import type { Auth } from '../features/auth/actions.ts'
+import { type Principal, requireViewer, type Viewer } from '../features/auth/viewer.ts'
+import type { Delivery } from '../features/realtime/delivery.ts'
+
+/** What the whole server shares. */
+export interface Services {
+  readonly store: Store
+  readonly auth: Auth
+  readonly feed: Feed<Delivery>
+  readonly logger: Logger
+}
+
+/** What one operation has at hand. */
+export interface Context extends Services {
+  readonly principal: Principal
+  readonly requestId: string
+  readonly userAgent: string | null
+  readonly batch: Batch
+  /** Where the log stood when the operation began, so that all it reads is at least that new. */
+  readonly logPosition: number
+}
+
+export function createContext(
+  services: Services,
+  request: { principal: Principal; requestId: string; userAgent: string | null },
+): Context {
+  return { ...services, ...request, batch: createBatch(), logPosition: services.feed.position }
+}
+
+/** @throws RequestError `UNAUTHENTICATED` */
+export function viewerOf(context: Context): Viewer {
+  return requireViewer(context.principal)
+}

@@ -1,0 +1,152 @@
+import {
+  type ASTVisitor,
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  Kind,
+  NoSchemaIntrospectionCustomRule,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValidationContext,
+  type ValidationRule,
+} from 'graphql'
+
+/**
+ * Bounds on a document, checked before anything of it runs. They are far above what a real client
+ * asks for and far below what would keep the server busy. docs/errors.md names the codes.
+ */
+export const documentLimits = {
+  /** Lexical tokens, checked while parsing. */
+  tokens: 1000,
+  /** Fields within fields; introspection needs 15 and is bounded by a rule of its own. */
+  depth: 12,
+  /** Fields, fragments expanded. */
+  fields: 200,
+  /** Fields of the operation itself. */
+  rootFields: 10,
+  aliases: 15,
+  /** Directives at one place. */
+  directives: 5,
+} as const
+
+/** At most this many validation errors are reported. */
+export const maxValidationErrors = 3
+
+/** The sum over all fields, each counted as often as its page size allows. */
+export const maxCost = 10_000
+
+export function limitRules(options: { introspection: boolean }): ValidationRule[] {
+  return options.introspection ? [DocumentLimitsRule] : [DocumentLimitsRule, NoSchemaIntrospectionCustomRule]
+}
+
+function DocumentLimitsRule(context: ValidationContext): ASTVisitor {
+  return {
+    OperationDefinition(operation) {
+      const size = measure(operation, context)
+      for (const limit of ['depth', 'fields', 'rootFields', 'aliases', 'directives'] as const) {
+        if (size[limit] > documentLimits[limit]) {
+          const message = `The operation has more ${limit} than allowed: at most ${documentLimits[limit]}.`
+          context.reportError(new GraphQLError(message, { nodes: operation }))
+          return
+        }
+      }
+    },
+  }
+}
+
+interface Size {
+  depth: number
+  fields: number
+  rootFields: number
+  aliases: number
+  directives: number
+}
+
+/** Counts with fragments expanded, and stops as soon as any limit is passed. */
+function measure(operation: OperationDefinitionNode, context: ValidationContext): Size {
+  const size: Size = {
+    depth: 0,
+    fields: 0,
+    rootFields: 0,
+    aliases: 0,
+    directives: operation.directives?.length ?? 0,
+  }
+  const open = new Set<FragmentDefinitionNode>()
+
+  function within(): boolean {
+    return size.fields <= documentLimits.fields && size.depth <= documentLimits.depth
+  }
+
+  function walk(selections: SelectionSetNode, depth: number): void {
+    for (const selection of selections.selections) {
+      if (!within()) return
+      size.directives = Math.max(size.directives, selection.directives?.length ?? 0)
+      if (selection.kind === Kind.FIELD) field(selection, depth)
+      else if (selection.kind === Kind.INLINE_FRAGMENT) walk(selection.selectionSet, depth)
+      else spread(selection.name.value, depth)
+    }
+  }
+
+  function field(node: FieldNode, depth: number): void {
+    size.fields++
+    if (depth === 0) size.rootFields++
+    if (node.alias !== undefined) size.aliases++
+    // Introspection is as deep as types are wrapped; graphql's own rule bounds its recursion.
+    if (depth === 0 && node.name.value.startsWith('__')) {
+      if (node.selectionSet !== undefined) walk(node.selectionSet, Number.NEGATIVE_INFINITY)
+      return
+    }
+    size.depth = Math.max(size.depth, depth + 1)
+    if (node.selectionSet !== undefined) walk(node.selectionSet, depth + 1)
+  }
+
+  function spread(name: string, depth: number): void {
+    const fragment = context.getFragment(name)
+    // Unknown and cyclic fragments are reported by the standard rules.
+    if (!fragment || open.has(fragment)) return
+    open.add(fragment)
+    size.directives = Math.max(size.directives, fragment.directives?.length ?? 0)
+    walk(fragment.selectionSet, depth)
+    open.delete(fragment)
+  }
+
+  walk(operation.selectionSet, 0)
+  return size
+}
+
+/** What anyone may ask without being logged in. */
+const openFields: ReadonlySet<string> = new Set([
+  'viewer',
+  'register',
+  'login',
+  'refreshTokens',
+  '__typename',
+  '__schema',
+  '__type',
+])
+
+/**
+ * Whether every root field of the document is open to anonymous callers. Asked before validation, so
+ * that validation messages tell them nothing about the rest.
+ */
+export function isOpenDocument(document: DocumentNode): boolean {
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const definition of document.definitions) {
+    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
+  }
+  const seen = new Set<string>()
+  const isOpen = (selections: SelectionSetNode): boolean =>
+    selections.selections.every((selection) => {
+      if (selection.kind === Kind.FIELD) return openFields.has(selection.name.value)
+      if (selection.kind === Kind.INLINE_FRAGMENT) return isOpen(selection.selectionSet)
+      const name = selection.name.value
+      const fragment = fragments.get(name)
+      if (fragment === undefined || seen.has(name)) return true
+      seen.add(name)
+      return isOpen(fragment.selectionSet)
+    })
+  return document.definitions.every(
+    (definition) => definition.kind !== Kind.OPERATION_DEFINITION || isOpen(definition.selectionSet),
+  )
+}

@@ -1,0 +1,52 @@
+import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
+import { RequestError, type RequestErrorCode, UserError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+
+/** The HTTP status that goes with a code, where the media type lets errors have one. */
+const httpStatus: Partial<Record<RequestErrorCode, number>> = {
+  UNAUTHENTICATED: 401,
+}
+
+/**
+ * The one place where failures become what a client sees. Ours keep their code; errors of GraphQL
+ * itself keep their message; everything else is masked behind a request id, and told to the log.
+ */
+export function toClientError(error: unknown, options: { requestId: string; logger: Logger }): GraphQLError {
+  const cause = error instanceof GraphQLError ? innermost(error) : error
+  if (cause instanceof GraphQLError) return cause === error ? cause : relocate(cause, error as GraphQLError)
+  const place = error instanceof GraphQLError ? placeOf(error) : {}
+  if (cause instanceof RequestError || cause instanceof UserError) {
+    const details = cause instanceof RequestError ? cause.details : {}
+    const status = httpStatus[cause.code as RequestErrorCode]
+    return new GraphQLError(cause.message, {
+      ...place,
+      extensions: {
+        code: cause.code,
+        ...details,
+        ...(status !== undefined && { http: { status, spec: true } }),
+      },
+    })
+  }
+  options.logger.error({ err: cause, requestId: options.requestId }, 'an operation failed')
+  return new GraphQLError('Something went wrong on the server. The request id helps to find it in the log.', {
+    ...place,
+    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: options.requestId, unexpected: true },
+  })
+}
+
+function innermost(error: GraphQLError): unknown {
+  const { originalError } = error
+  return originalError instanceof GraphQLError ? innermost(originalError) : (originalError ?? error)
+}
+
+function relocate(cause: GraphQLError, outer: GraphQLError): GraphQLError {
+  return new GraphQLError(cause.message, {
+    ...placeOf(outer),
+    extensions: { ...cause.extensions },
+  })
+}
+
+/** Where in the document and in the answer an error belongs. */
+export function placeOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
+  return { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
+}

@@ -1,0 +1,146 @@
+import { complexityFromQuery } from '@pothos/plugin-complexity'
+import {
+  type DocumentNode,
+  type ExecutionArgs,
+  type ExecutionResult,
+  GraphQLError,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  parse,
+  validate,
+} from 'graphql'
+import type { Plugin } from 'graphql-yoga'
+import { RequestError, unauthenticated } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Principal } from '../features/auth/viewer.ts'
+import { createExecutor } from './executor.ts'
+import { documentLimits, isOpenDocument, limitRules, maxCost, maxValidationErrors } from './limits.ts'
+import { placeOf, toClientError } from './mask.ts'
+
+/** What each transport finds out before an operation starts. */
+export interface TransportContext {
+  readonly principal: Principal
+  /** Why the token that came along is worth nothing; null when it is good, or none came. */
+  readonly tokenProblem: string | null
+  readonly requestId: string
+  readonly userAgent: string | null
+}
+
+/**
+ * Parsing, validation, limits, execution and masking, as one plugin, so that an operation meets the
+ * same over HTTP, WebSocket and server-sent events.
+ */
+export function usePipeline(options: {
+  schema: GraphQLSchema
+  introspection: boolean
+  suggestions: boolean
+  logger: Logger
+}): Plugin<TransportContext> {
+  const rules = limitRules(options)
+  const executor = createExecutor(options.schema)
+  const mask = (error: unknown, context: TransportContext) =>
+    toClientError(error, { requestId: context.requestId, logger: options.logger })
+
+  return {
+    onParse({ context, setParseFn }) {
+      setParseFn((source, parseOptions) =>
+        parse(source, { ...parseOptions, maxTokens: documentLimits.tokens }),
+      )
+      return ({ result, replaceParseResult }) => {
+        if (result instanceof Error) replaceParseResult(withCode(result, 'GRAPHQL_PARSE_FAILED'))
+        else if (context.tokenProblem !== null) {
+          replaceParseResult(
+            mask(unauthenticated(`${context.tokenProblem}: log in again, or refresh.`), context),
+          )
+        } else if (context.principal.kind === 'anonymous' && !isOpenDocument(result as DocumentNode)) {
+          replaceParseResult(mask(unauthenticated(), context))
+        }
+      }
+    },
+    onValidate({ addValidationRule, setValidationFn }) {
+      for (const rule of rules) addValidationRule(rule)
+      setValidationFn((schema, document, allRules, typeInfo) =>
+        validate(schema, document, allRules, { maxErrors: maxValidationErrors }, typeInfo)
+          .slice(0, maxValidationErrors)
+          .map((error) => (options.suggestions ? error : withoutSuggestion(error))),
+      )
+    },
+    onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
+      const context = args.contextValue as TransportContext
+      const refusal = refuseByCost(args)
+      if (refusal !== null) {
+        setResultAndStopExecution({ errors: [mask(refusal, context)] })
+        return
+      }
+      setExecuteFn(executor.execute as never)
+      return {
+        onExecuteDone({ result, setResult }) {
+          const { errors } = result as ExecutionResult
+          if (errors)
+            setResult({ ...(result as ExecutionResult), errors: errors.map((e) => mask(e, context)) })
+        },
+      }
+    },
+    onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
+      const context = args.contextValue as TransportContext
+      const refusal = refuseByCost(args)
+      if (refusal !== null) {
+        setResultAndStopExecution({ errors: [mask(refusal, context)] })
+        return
+      }
+      const masked = (result: ExecutionResult): ExecutionResult =>
+        result.errors === undefined
+          ? result
+          : { ...result, errors: result.errors.map((error) => mask(error, context)) }
+      setSubscribeFn(((subscribeArgs: ExecutionArgs) => executor.subscribe(subscribeArgs, masked)) as never)
+    },
+  }
+}
+
+/** Refuses what would cost too much with these very variables. */
+function refuseByCost({
+  schema,
+  document,
+  operationName,
+  variableValues,
+  contextValue,
+}: ExecutionArgs): Error | null {
+  const operation = getOperationAST(document, operationName)
+  if (operation == null) return null
+  const definitions = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
+  let cost: number
+  try {
+    const single: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...definitions] }
+    const { complexity } = complexityFromQuery(single, {
+      schema,
+      ctx: contextValue as object,
+      ...(variableValues && { variables: variableValues }),
+    })
+    cost = complexity
+  } catch {
+    // Variables that do not fit are reported by the execution, in its own words.
+    return null
+  }
+  if (cost <= maxCost) return null
+  return new RequestError(
+    'QUERY_TOO_EXPENSIVE',
+    `The operation costs ${cost}, and ${maxCost} is the limit: ask for smaller pages or fewer fields.`,
+    { cost, limit: maxCost },
+  )
+}
+
+function withCode(error: Error, code: string): Error {
+  if (!(error instanceof GraphQLError)) return error
+  return new GraphQLError(error.message, {
+    ...placeOf(error),
+    extensions: { ...error.extensions, code, http: { status: 400, spec: true } },
+  })
+}
+
+/** A suggestion tells names of the schema to somebody who may not read it. */
+function withoutSuggestion(error: GraphQLError): GraphQLError {
+  const message = error.message.replace(/ Did you mean .+$/s, '')
+  if (message === error.message) return error
+  return new GraphQLError(message, { ...placeOf(error), extensions: { ...error.extensions } })
+}

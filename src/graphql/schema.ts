@@ -1,0 +1,34 @@
+import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql'
+import { builder } from './builder.ts'
+import './scalars.ts'
+import './errors.ts'
+import './node.ts'
+import '../features/users/schema.ts'
+import '../features/auth/schema.ts'
+import '../features/chats/schema.ts'
+import '../features/messages/schema.ts'
+import '../features/realtime/schema.ts'
+
+const needsLogin = { authScopes: { authenticated: true } }
+
+builder.queryType({ description: 'What can be read.', ...needsLogin })
+builder.mutationType({
+  description:
+    'What can be done. Expected failures are members of the result types; select `... on UserError { code message }`.',
+  ...needsLogin,
+})
+builder.subscriptionType({
+  description:
+    'What can be followed live, over WebSocket (`graphql-transport-ws`) or server-sent events. Nothing is lost over a reconnect that resumes with `after`.',
+  ...needsLogin,
+})
+
+/** The executable schema, sorted, so that what it prints is stable. */
+export function createSchema(): GraphQLSchema {
+  return builder.toSchema({ sortSchema: true })
+}
+
+/** The schema definition language of the committed `schema.graphql`. */
+export function printSdl(schema: GraphQLSchema): string {
+  return `${printSchema(lexicographicSortSchema(schema))}\n`
+}

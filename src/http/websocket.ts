@@ -1,0 +1,192 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type FormattedExecutionResult,
+  GraphQLError,
+  type GraphQLFormattedError,
+  getOperationAST,
+} from 'graphql'
+import { CloseCode, type Context, type SubscribePayload } from 'graphql-ws'
+import { type Extra, useServer } from 'graphql-ws/use/ws'
+import { type WebSocket, WebSocketServer } from 'ws'
+import type { Feed } from '../events/feed.ts'
+import type { Authenticator, TokenProblem } from '../features/auth/sessions.ts'
+import type { Delivery } from '../features/realtime/delivery.ts'
+import type { TransportContext } from '../graphql/pipeline.ts'
+import type { Origins } from './origins.ts'
+import { authenticate } from './request.ts'
+import type { Yoga } from './yoga.ts'
+
+/** Bounds on one socket. */
+const limits = {
+  /** The largest frame, in bytes; a larger one closes the socket with 1009. */
+  frameBytes: 65_536,
+  /** How long the client has for `connection_init`, in milliseconds; then 4408. */
+  initTimeoutMs: 3_000,
+  /** Operations at a time; one more gets an error, the others go on. */
+  operations: 30,
+  /** Between pings, in milliseconds; a socket that misses one is closed. */
+  pingMs: 12_000,
+} as const
+
+interface SocketState extends Record<PropertyKey, unknown> {
+  transport?: TransportContext
+}
+
+type SocketContext = Context<Record<string, unknown> | undefined, Extra & Partial<SocketState>>
+
+/**
+ * `graphql-transport-ws` on the GraphQL path. Every operation goes through the same pipeline as over
+ * HTTP; a socket lives no longer than the token that opened it and the session behind that.
+ */
+export function createWebSocketServer(options: {
+  server: Server
+  yoga: Yoga
+  path: string
+  origins: Origins
+  authenticator: Authenticator
+  feed: Feed<Delivery>
+}): { readonly connections: number; dispose(): Promise<void> } {
+  const { server, yoga, origins, authenticator, feed } = options
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: limits.frameBytes,
+    perMessageDeflate: false,
+    handleProtocols: (protocols) => (protocols.has('graphql-transport-ws') ? 'graphql-transport-ws' : false),
+  })
+  const socketsOfSession = new Map<string, Set<WebSocket>>()
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const path = request.url?.split('?', 1)[0]
+    const { origin, host } = request.headers
+    if (path !== options.path) return refuse(socket, '404 Not Found')
+    if (!origins.allows(origin, host)) return refuse(socket, '403 Forbidden')
+    sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
+  }
+  server.on('upgrade', onUpgrade)
+
+  const graphql = useServer<Record<string, unknown> | undefined, SocketState>(
+    {
+      connectionInitWaitTimeout: limits.initTimeoutMs,
+      async onConnect(context) {
+        const { socket, request } = context.extra
+        const transport = await authenticate(authenticator, authorizationOf(context), request)
+        if (transport.tokenProblem !== null) {
+          closeForbidden(socket, transport.tokenProblem as TokenProblem)
+          return false
+        }
+        context.extra.transport = transport
+        if (transport.principal.kind === 'user') holdToSession(socket, transport.principal)
+        return true
+      },
+      onSubscribe: (context, _id, payload) => start(yoga, context, payload),
+      // `onSubscribe` has run the operation already, through the pipeline.
+      execute: (args) => args.rootValue as ExecutionResult,
+      subscribe: (args) => args.rootValue as AsyncIterable<ExecutionResult>,
+      onNext: (_context, _id, _payload, _args, result) =>
+        result.errors === undefined
+          ? undefined
+          : ({ ...result, errors: result.errors.map(forSocket) } as FormattedExecutionResult),
+      onError: (_context, _id, _payload, errors) => errors.map(forSocket),
+    },
+    sockets,
+    limits.pingMs,
+  )
+
+  function holdToSession(socket: WebSocket, principal: { sessionId: string; expiresAt: number }): void {
+    const { sessionId, expiresAt } = principal
+    const ofSession = socketsOfSession.get(sessionId) ?? new Set()
+    socketsOfSession.set(sessionId, ofSession.add(socket))
+    const expiry = setTimeout(() => closeForbidden(socket, 'Token expired'), expiresAt - Date.now())
+    socket.once('close', () => {
+      clearTimeout(expiry)
+      ofSession.delete(socket)
+      if (ofSession.size === 0) socketsOfSession.delete(sessionId)
+    })
+  }
+
+  const stopListening = feed.onSessionRevoked((sessionId) => {
+    for (const socket of socketsOfSession.get(sessionId) ?? []) closeForbidden(socket, 'Session revoked')
+  })
+
+  return {
+    get connections() {
+      return sockets.clients.size
+    },
+    async dispose() {
+      stopListening()
+      server.off('upgrade', onUpgrade)
+      for (const socket of sockets.clients) socket.close(1012, 'Service restart')
+      const stragglers = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate()
+      }, 2_000)
+      await graphql.dispose()
+      clearTimeout(stragglers)
+    },
+  }
+}
+
+/** The standard client retries after 4403 with fresh parameters; it takes 4401 for final. */
+function closeForbidden(socket: WebSocket, reason: TokenProblem): void {
+  socket.close(CloseCode.Forbidden, reason)
+}
+
+/** Without what an error says to the HTTP transport alone. */
+function forSocket(error: GraphQLFormattedError | GraphQLError): GraphQLFormattedError {
+  const formatted = error instanceof GraphQLError ? error.toJSON() : error
+  const { http: _http, unexpected: _unexpected, ...extensions } = formatted.extensions ?? {}
+  return { ...formatted, extensions }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+}
+
+function authorizationOf(context: SocketContext): string | undefined {
+  const given = context.connectionParams?.['authorization'] ?? context.connectionParams?.['Authorization']
+  return typeof given === 'string' ? given : context.extra.request.headers.authorization
+}
+
+/**
+ * Runs an operation as far as its first result. A request that fails as a whole (parse, validation,
+ * limits, a subscription that cannot start) returns errors, which become one `error` message; the
+ * socket lives on.
+ */
+async function start(
+  yoga: Yoga,
+  context: SocketContext,
+  params: SubscribePayload,
+): Promise<ExecutionArgs | readonly GraphQLError[]> {
+  const { transport } = context.extra
+  if (transport === undefined) throw new Error('A socket was subscribed on before it was opened.')
+  // The operation itself is counted already.
+  if (Object.keys(context.subscriptions).length > limits.operations) {
+    const message = `A socket may have at most ${limits.operations} operations at a time.`
+    return [new GraphQLError(message, { extensions: { code: 'RATE_LIMITED' } })]
+  }
+  const enveloped = yoga.getEnveloped({ ...transport, params } as never)
+  const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped
+  let document: ReturnType<typeof parse>
+  try {
+    document = parse(params.query)
+  } catch (error) {
+    if (error instanceof GraphQLError) return [error]
+    throw error
+  }
+  const errors = validate(schema, document)
+  if (errors.length > 0) return errors
+  const args = {
+    schema,
+    document,
+    operationName: params.operationName ?? null,
+    variableValues: params.variables ?? null,
+    contextValue: await contextFactory(),
+  }
+  const operation = getOperationAST(document, params.operationName)
+  if (operation == null) return [new GraphQLError('The document has no such operation.')]
+  const result = await (operation.operation === 'subscription' ? subscribe(args) : execute(args))
+  if (!(Symbol.asyncIterator in result) && !('data' in result)) return result.errors ?? []
+  return { ...args, rootValue: result }
+}

@@ -1,0 +1,38 @@
+import type { GraphQLSchema } from 'graphql'
+import { createYoga, type YogaServerInstance } from 'graphql-yoga'
+import { uuidv7 } from '../core/ids.ts'
+import { createContext, type Services } from '../graphql/context.ts'
+import { toClientError } from '../graphql/mask.ts'
+import { type TransportContext, usePipeline } from '../graphql/pipeline.ts'
+
+export type Yoga = YogaServerInstance<TransportContext, ReturnType<typeof createContext>>
+
+/** GraphQL over HTTP and server-sent events. What is ours about an operation is in the pipeline. */
+export function createYogaServer(options: {
+  schema: GraphQLSchema
+  services: Services
+  introspection: boolean
+  suggestions: boolean
+}): Yoga {
+  const { schema, services } = options
+  const { logger } = services
+  return createYoga<TransportContext, ReturnType<typeof createContext>>({
+    schema,
+    context: (transport) => createContext(services, transport),
+    plugins: [
+      usePipeline({ schema, introspection: options.introspection, suggestions: options.suggestions, logger }),
+    ],
+    maskedErrors: {
+      // What fails outside an operation: reading the request, building the context.
+      maskError: (error) => toClientError(error, { requestId: uuidv7(), logger }),
+    },
+    logging: false,
+    graphiql: false,
+    landingPage: false,
+    // Done before Yoga sees the request: by a list of origins, and by the length of the body.
+    cors: false,
+    maxRequestBodySize: false,
+    multipart: false,
+    batching: false,
+  })
+}

@@ -1,0 +1,79 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import type { TestProject } from 'vitest/node'
+import { claimDataDir } from '../../src/db/data-dir.ts'
+import { startEmbeddedPostgres, stopOrphan } from '../../src/db/embedded.ts'
+import { migrate } from '../../src/db/migrations.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Of the database `postgres` on the server that all tests of a run share, as its superuser. */
+    adminUrl: string
+    /** A migrated database without rows, to be cloned. It takes no connections, which would keep it from being. */
+    templateDatabase: string
+    /** Where tests may make folders: it goes away after the run, and so do the servers in it. */
+    scratchDir: string
+  }
+}
+
+const PREFIX = 'parley-test-'
+
+/** One server for the whole run, in a folder that goes away with it. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await removeLeftovers()
+  const root = mkdtempSync(join(tmpdir(), PREFIX))
+  // PostgreSQL may have to run as another user.
+  chmodSync(root, 0o755)
+  const remove = () => rmSync(root, { recursive: true, force: true, maxRetries: 3 })
+  // So that a run that is told to end takes the way through the exit listeners, of which the server has one too.
+  const end = () => process.exit(143)
+  process.once('SIGTERM', end).once('SIGHUP', end)
+  const server = await startEmbeddedPostgres({
+    dataDir: join(root, 'server'),
+    durable: false,
+    maxConnections: 200,
+  })
+  process.once('exit', remove)
+  await migrate(server.url)
+  project.provide('adminUrl', await closeTemplate(server.url))
+  project.provide('templateDatabase', 'parley')
+  project.provide('scratchDir', root)
+  return async () => {
+    await server.dispose()
+    process.off('SIGTERM', end).off('SIGHUP', end).off('exit', remove)
+    remove()
+  }
+}
+
+async function closeTemplate(url: string): Promise<string> {
+  const adminUrl = url.replace(/parley$/, 'postgres')
+  const client = new pg.Client(adminUrl)
+  await client.connect()
+  await client.query('ALTER DATABASE parley ALLOW_CONNECTIONS false')
+  await client.end()
+  return adminUrl
+}
+
+/** What a run left behind that was killed: servers that still run, and their folders. */
+async function removeLeftovers(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
+    const root = join(tmpdir(), name)
+    if (!isAbandoned(root)) continue
+    for (const folder of readdirSync(root)) await stopOrphan(join(root, folder, 'postgres'))
+    rmSync(root, { recursive: true, force: true, maxRetries: 3 })
+  }
+}
+
+function isAbandoned(root: string): boolean {
+  try {
+    // A run that has only just made its folder has no lock in it yet.
+    if (!existsSync(join(root, 'server', 'lock'))) return false
+    claimDataDir(join(root, 'server'))
+    return true
+  } catch {
+    // Another run is using it, or another user made it.
+    return false
+  }
+}
