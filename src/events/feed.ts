@@ -31,7 +31,8 @@ export interface Feed<Delivery extends Positioned> {
 }
 
 export interface FollowRequest<Delivery> {
-  readonly userId: string
+  /** For whom. It ends with their session, and with the token that it was begun with. */
+  readonly viewer: { readonly userId: string; readonly sessionId: string; readonly expiresAt: number }
   /** Null: everything that concerns the user. */
   readonly chatId: string | null
   readonly kinds: ReadonlySet<EventKind>
@@ -74,9 +75,26 @@ export async function createFeed<Delivery extends Positioned>(options: {
     get position() {
       return tailer.horizon
     },
-    async follow({ after, ...request }) {
+    async follow({ viewer, after, ...request }) {
       const position = after === null ? null : await positionOf(after)
-      return follow({ ...request, after: position, hub, reader, hydrate })
+      return follow({
+        ...request,
+        userId: viewer.userId,
+        after: position,
+        hub,
+        reader,
+        hydrate,
+        lifetime: (end) => {
+          const expiry = setTimeout(end, viewer.expiresAt - Date.now())
+          const stopListening = hub.onSessionRevoked((sessionId) => {
+            if (sessionId === viewer.sessionId) end()
+          })
+          return () => {
+            clearTimeout(expiry)
+            stopListening()
+          }
+        },
+      })
     },
     async read({ userId, kinds, after, limit }) {
       const from = await positionOf(after)

@@ -71,6 +71,8 @@ export interface FollowOptions<Delivery> {
   readonly after: number | null
   /** What to hand over, once, where the backlog ends and live begins. Null: nothing. */
   readonly caughtUp: ((position: number) => Delivery) | null
+  /** Watches for a reason to end it, and calls `end` then. @returns a function that stops watching */
+  readonly lifetime: (end: () => void) => () => void
   /** How many live entries may wait before they are dropped and read from the log instead. @default 1000 */
   readonly maxBacklog?: number
   /** @default 200 entries */
@@ -134,7 +136,6 @@ export function follow<Delivery extends Positioned>(
   async function* run(): AsyncGenerator<Delivery, void> {
     const attached = await hub.attach({ userId, chatId, kinds, receive })
     detach = attached.detach
-    if (closed) return detach()
     try {
       let position = yield* fromLog(options.after ?? attached.from, attached.from)
       if (options.caughtUp !== null && !closed) yield options.caughtUp(position)
@@ -153,16 +154,21 @@ export function follow<Delivery extends Positioned>(
         yield delivery
       }
     } finally {
-      detach()
+      end()
     }
   }
 
-  return withCancel(run(), () => {
+  function end(): void {
     closed = true
     detach?.()
     backlog = []
     wake?.()
-  })
+    release()
+  }
+
+  const iterator = withCancel(run(), end)
+  const release = options.lifetime(() => void iterator.return?.())
+  return iterator
 }
 
 /**

@@ -1,41 +1,41 @@
 /** Operations that many tests share. */
 
-const error = `... on UserError { code errorMessage: message }
-  ... on ValidationError { issues { path message } }`
+const error = '... on UserError { code errorMessage: message }'
+const invalid = '... on ValidationError { issues { path message } }'
 
 export const Register = `mutation Register($input: RegisterInput!) { register(input: $input) {
-  __typename ${error}
+  __typename ${error} ${invalid}
   ... on RegisterPayload { viewer { email user { id username displayName } }
     tokens { accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt } } } }`
 
 export const Login = `mutation Login($input: LoginInput!) { login(input: $input) {
-  __typename ${error}
+  __typename ${error} ${invalid}
   ... on LoginPayload { viewer { email user { id username } } tokens { accessToken refreshToken } } } }`
 
 export const RefreshTokens = `mutation Refresh($input: RefreshTokensInput!) { refreshTokens(input: $input) {
   __typename ${error} ... on RefreshTokensPayload { tokens { accessToken refreshToken } } } }`
 
 export const CreateDirectChat = `mutation CreateDirectChat($input: CreateDirectChatInput!) {
-  createDirectChat(input: $input) { __typename ${error}
+  createDirectChat(input: $input) { __typename ${error} ${invalid}
     ... on CreateDirectChatPayload { created chat { id kind title memberCount lastActivityAt } } } }`
 
 export const CreateGroupChat = `mutation CreateGroupChat($input: CreateGroupChatInput!) {
-  createGroupChat(input: $input) { __typename ${error}
+  createGroupChat(input: $input) { __typename ${error} ${invalid}
     ... on CreateGroupChatPayload { chat { id kind title memberCount viewerMembership { role } } } } }`
 
 export const MarkChatRead = `mutation MarkChatRead($input: MarkChatReadInput!) {
-  markChatRead(input: $input) { __typename ${error}
+  markChatRead(input: $input) { __typename ${error} ${invalid}
     ... on MarkChatReadPayload { chat { id unreadCount viewerMembership { lastReadSequence } } } } }`
 
 const messageFields = `id sequence text sender clientMessageId createdAt editedAt deletedAt
   author { id username } chat { id }`
 
 export const SendMessage = `mutation SendMessage($input: SendMessageInput!) { sendMessage(input: $input) {
-  __typename ${error}
+  __typename ${error} ${invalid}
   ... on SendMessagePayload { deduplicated messageEdge { cursor node { id } } message { ${messageFields} } } } }`
 
 export const EditMessage = `mutation EditMessage($input: EditMessageInput!) { editMessage(input: $input) {
-  __typename ${error} ... on EditMessagePayload { message { ${messageFields} } } } }`
+  __typename ${error} ${invalid} ... on EditMessagePayload { message { ${messageFields} } } } }`
 
 export const DeleteMessage = `mutation DeleteMessage($input: DeleteMessageInput!) { deleteMessage(input: $input) {
   __typename ${error} ... on DeleteMessagePayload { deletedMessageId message { ${messageFields} } } } }`
@@ -49,9 +49,9 @@ export const EventCursor = '{ viewer { eventCursor } }'
 
 export const Events = `subscription Events($after: String) { events(after: $after) {
   __typename cursor occurredAt
-  ... on MessageAdded { chat { id } message { id sequence text } }
+  ... on MessageAdded { chat { id } message { id sequence text editedAt } }
   ... on MessageEdited { chat { id } message { id sequence text editedAt } }
-  ... on MessageDeleted { chat { id } message { id sequence text } deletedMessageId }
+  ... on MessageDeleted { chat { id } message { id sequence text editedAt } deletedMessageId }
   ... on ChatCreated { chat { id kind title } }
   ... on ChatRead { chat { id } user { id } lastReadSequence } } }`
 

@@ -184,10 +184,9 @@ async function followKind<Kind extends ClientEventKind>(
   kind: Kind,
   args: { chatId?: string | null | undefined; after?: string | null | undefined },
 ): Promise<AsyncIterable<Of<Kind>>> {
-  const viewer = viewerOf(context)
   const chat = args.chatId ? await accessForSubscription(context, args.chatId) : null
   const events = await context.feed.follow({
-    userId: viewer.userId,
+    viewer: viewerOf(context),
     chatId: chat,
     kinds: new Set([kind]),
     after: args.after ?? null,
@@ -240,7 +239,7 @@ builder.subscriptionFields((t) => {
       args: { after: t.arg.string({ description: afterDescription }) },
       subscribe: (_root, { after }, context) =>
         context.feed.follow({
-          userId: viewerOf(context).userId,
+          viewer: viewerOf(context),
           chatId: null,
           kinds: allKinds,
           after: after ?? null,

@@ -1,0 +1,265 @@
+import { once } from 'node:events'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import WebSocket from 'ws'
+import { startTestApp, type TestApp } from '../testkit/app.ts'
+import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
+import { EventCursor, Events, MessageAdded } from '../testkit/operations.ts'
+
+let app: TestApp
+beforeAll(async () => {
+  app = await startTestApp()
+})
+afterAll(() => app.dispose())
+
+interface Raw {
+  readonly socket: WebSocket
+  send(message: object | string): void
+  /** The next message. */
+  next(): Promise<{ type: string; id?: string; payload?: unknown }>
+  closed: Promise<{ code: number; reason: string }>
+}
+
+/** A socket without a client library, to say what a library never would. */
+async function open(
+  options: { protocol?: string; headers?: Record<string, string>; on?: TestApp } = {},
+): Promise<Raw> {
+  const url = `${(options.on ?? app).url.replace('http', 'ws')}/graphql`
+  const socket = new WebSocket(url, options.protocol ?? 'graphql-transport-ws', {
+    headers: options.headers ?? {},
+  })
+  const inbox: Awaited<ReturnType<Raw['next']>>[] = []
+  const waiting: ((message: Awaited<ReturnType<Raw['next']>>) => void)[] = []
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data))
+    if (message.type === 'ping') return socket.send('{"type":"pong"}')
+    const waiter = waiting.shift()
+    if (waiter) waiter(message)
+    else inbox.push(message)
+  })
+  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
+    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }))
+  })
+  await once(socket, 'open')
+  return {
+    socket,
+    closed,
+    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
+    next: () => {
+      const message = inbox.shift()
+      return message ? Promise.resolve(message) : new Promise((resolve) => waiting.push(resolve))
+    },
+  }
+}
+
+async function openAs(token?: string, on?: TestApp): Promise<Raw> {
+  const raw = await open(on ? { on } : {})
+  raw.send({ type: 'connection_init', ...(token && { payload: { authorization: `Bearer ${token}` } }) })
+  return raw
+}
+
+const subscribe = (id: string, query: string, variables?: object) => ({
+  type: 'subscribe',
+  id,
+  payload: { query, variables },
+})
+
+test('frames that break the protocol close the socket with its codes', async () => {
+  const beforeInit = await open()
+  beforeInit.send(subscribe('1', '{ __typename }'))
+  expect(await beforeInit.closed).toMatchObject({ code: 4401 })
+
+  const twice = await openAs()
+  twice.send({ type: 'connection_init' })
+  expect(await twice.closed).toMatchObject({ code: 4429 })
+
+  for (const frame of ['not json', '{"type":"unknown"}', '[]', 'null', '{"type":"subscribe","id":"1"}']) {
+    const bad = await openAs()
+    await bad.next()
+    bad.send(frame)
+    expect(await bad.closed).toMatchObject({ code: 4400 })
+  }
+
+  const large = await openAs()
+  await large.next()
+  large.send(subscribe('1', `# ${'x'.repeat(70_000)}`))
+  expect(await large.closed).toMatchObject({ code: 1009 })
+
+  const user = await app.register()
+  const same = await openAs(user.token)
+  await same.next()
+  same.send(subscribe('1', Events))
+  same.send(subscribe('1', Events))
+  expect(await same.closed).toMatchObject({ code: 4409 })
+})
+
+test('a socket that never says hello is closed', async () => {
+  const silent = await open()
+  expect(await silent.closed).toMatchObject({ code: 4408 })
+})
+
+test('another subprotocol is not spoken', async () => {
+  const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-ws')
+  const [error] = await once(socket, 'error')
+  expect(String(error)).toMatch(/subprotocol/i)
+})
+
+test('a page of a foreign origin is refused at the upgrade; one of this machine is let in', async () => {
+  const foreign = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
+    headers: { origin: 'https://evil.example' },
+  })
+  const [, response] = await once(foreign, 'unexpected-response')
+  expect(response.statusCode).toBe(403)
+  const own = await open({ headers: { origin: app.url } })
+  own.socket.close()
+  const local = await open({ headers: { origin: 'http://localhost:5173' } })
+  local.socket.close()
+})
+
+test('odd ids are ids', async () => {
+  const user = await app.register()
+  const raw = await openAs(user.token)
+  expect(await raw.next()).toMatchObject({ type: 'connection_ack' })
+  for (const id of ['__proto__', 'constructor', 'toString', '💬', ' ']) {
+    raw.send(subscribe(id, '{ viewer { user { username } } }'))
+    expect(await raw.next()).toMatchObject({
+      type: 'next',
+      id,
+      payload: { data: { viewer: { user: { username: user.username } } } },
+    })
+    expect(await raw.next()).toEqual({ type: 'complete', id })
+  }
+  raw.socket.close()
+})
+
+test('an operation that cannot start gets an error message, and the socket lives', async () => {
+  const user = await app.register()
+  const raw = await openAs(user.token)
+  await raw.next()
+  const refusals: [string, object | undefined, string][] = [
+    ['subscription { events {', undefined, 'GRAPHQL_PARSE_FAILED'],
+    ['subscription { nonsense }', undefined, 'GRAPHQL_VALIDATION_FAILED'],
+    [MessageAdded, { chatId: 'nonsense' }, 'NOT_FOUND'],
+    [MessageAdded, { after: 'nonsense' }, 'CURSOR_EXPIRED'],
+  ]
+  for (const [query, variables, code] of refusals) {
+    raw.send(subscribe('a', query, variables))
+    const answer = await raw.next()
+    expect(answer).toMatchObject({ type: 'error', id: 'a', payload: [{ extensions: { code } }] })
+    expect(JSON.stringify(answer)).not.toContain('"http"')
+  }
+  raw.send(subscribe('b', '{ viewer { email } }'))
+  expect(await raw.next()).toMatchObject({
+    type: 'next',
+    payload: { data: { viewer: { email: user.email } } },
+  })
+  raw.socket.close()
+})
+
+test('an anonymous socket may do what an anonymous request may', async () => {
+  const raw = await openAs()
+  await raw.next()
+  raw.send(subscribe('a', '{ viewer { email } }'))
+  expect(await raw.next()).toMatchObject({ type: 'next', payload: { data: { viewer: null } } })
+  await raw.next()
+  for (const query of [Events, '{ chat(id: "x") { nonsense } }']) {
+    raw.send(subscribe('a', query))
+    expect(await raw.next()).toMatchObject({
+      type: 'error',
+      payload: [{ extensions: { code: 'UNAUTHENTICATED' } }],
+    })
+  }
+  raw.socket.close()
+})
+
+test('a token that is worth nothing closes the socket with 4403 and why', async () => {
+  const bad = await openAs('nonsense')
+  expect(await bad.closed).toEqual({ code: 4403, reason: 'Invalid token' })
+
+  const user = await app.register()
+  await user.run('mutation { logout { success } }')
+  const revoked = await openAs(user.token)
+  expect(await revoked.closed).toEqual({ code: 4403, reason: 'Session revoked' })
+
+  const shortLived = await startTestApp({ database: app.database, config: { accessTokenTtlSeconds: 1 } })
+  const brief = await shortLived.register()
+  const raw = await openAs(brief.token, shortLived)
+  expect(await raw.closed).toEqual({ code: 4403, reason: 'Token expired' })
+  const again = await openAs(brief.token, shortLived)
+  expect(await again.closed).toEqual({ code: 4403, reason: 'Token expired' })
+  await shortLived.dispose()
+})
+
+test('a session that ends closes its sockets in every process, and no others', async () => {
+  const other = await startTestApp({ database: app.database })
+  const user = await app.register()
+  const bystander = await openAs((await app.register()).token)
+  const sockets = [await openAs(user.token), await openAs(user.token, other)]
+  for (const raw of [...sockets, bystander]) await raw.next()
+  await user.run('mutation { logout { success } }')
+  for (const raw of sockets) expect(await raw.closed).toEqual({ code: 4403, reason: 'Session revoked' })
+  expect(await other.client(user.token).codeOf('{ viewer { email } }')).toBe('UNAUTHENTICATED')
+  expect(bystander.socket.readyState).toBe(WebSocket.OPEN)
+  bystander.socket.close()
+  await other.dispose()
+})
+
+test('one operation more than a socket may have is refused, the others go on', async () => {
+  const [alice, bob] = [await app.register('alice'), await app.register('bob')]
+  const chatId = await createDirectChat(alice, bob.id)
+  const raw = await openAs(bob.token)
+  await raw.next()
+  const { viewer } = await bob.run(EventCursor)
+  for (let i = 1; i <= 31; i++) raw.send(subscribe(String(i), MessageAdded, { after: viewer.eventCursor }))
+  expect(await raw.next()).toMatchObject({
+    type: 'error',
+    id: '31',
+    payload: [{ extensions: { code: 'RATE_LIMITED' } }],
+  })
+  await sendMessage(alice, chatId, 'to all thirty')
+  const got = new Set<string | undefined>()
+  for (let i = 1; i <= 30; i++) got.add((await raw.next()).id)
+  expect(got.size).toBe(30)
+  raw.socket.close()
+})
+
+test('what a subscription held is freed when it completes, and when its socket breaks', async () => {
+  const user = await app.register()
+  await createGroupChat(user)
+  const before = app.app.services.feed.stats.listeners
+  const listeners = () => app.app.services.feed.stats.listeners - before
+  const raw = await openAs(user.token)
+  await raw.next()
+  for (const id of ['1', '2', '3']) raw.send(subscribe(id, Events))
+  await vi.waitFor(() => expect(listeners()).toBe(3))
+  raw.send({ type: 'complete', id: '1' })
+  await vi.waitFor(() => expect(listeners()).toBe(2))
+  raw.socket.terminate()
+  await vi.waitFor(() => expect(listeners()).toBe(0))
+})
+
+test('subscriptions come over server-sent events, too, and end with their session', async () => {
+  const [alice, bob] = [await app.register('alice'), await app.register('bob')]
+  const chatId = await createDirectChat(alice, bob.id)
+  const { viewer } = await bob.run(EventCursor)
+  const response = await fetch(`${app.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+      authorization: `Bearer ${bob.token}`,
+    },
+    body: JSON.stringify({ query: MessageAdded, variables: { chatId, after: viewer.eventCursor } }),
+  })
+  expect(response.headers.get('content-type')).toContain('text/event-stream')
+  await sendMessage(alice, chatId, 'over SSE')
+  let text = ''
+  let leaving: Promise<unknown> | null = null
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    text += Buffer.from(chunk).toString()
+    // From here on it is for the server to end it.
+    if (text.includes('over SSE')) leaving ??= bob.run('mutation { logout { success } }')
+  }
+  await leaving
+  expect(text).toContain('event: next')
+  expect(text).toContain('event: complete')
+})
