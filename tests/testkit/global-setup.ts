@@ -1,9 +1,9 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
-import { claimDataDir } from '../../src/db/data-dir.ts'
+import { claimDataDir, hasCode } from '../../src/db/data-dir.ts'
 import { startEmbeddedPostgres, stopOrphan } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrations.ts'
 
@@ -26,7 +26,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const root = mkdtempSync(join(tmpdir(), PREFIX))
   // PostgreSQL may have to run as another user.
   chmodSync(root, 0o755)
-  const remove = () => rmSync(root, { recursive: true, force: true, maxRetries: 3 })
   // So that a run that is told to end takes the way through the exit listeners, of which the server has one too.
   const end = () => process.exit(143)
   process.once('SIGTERM', end).once('SIGHUP', end)
@@ -35,6 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     durable: false,
     maxConnections: 200,
   })
+  const remove = () => removeRoot(root)
   process.once('exit', remove)
   await migrate(server.url)
   project.provide('adminUrl', await closeTemplate(server.url))
@@ -44,6 +44,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await server.dispose()
     process.off('SIGTERM', end).off('SIGHUP', end).off('exit', remove)
     remove()
+  }
+}
+
+/** Where servers of interrupted tests are still writing as they stop, the next run removes what they leave. */
+function removeRoot(root: string): void {
+  try {
+    rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+  } catch (error) {
+    if (!hasCode(error, 'ENOTEMPTY')) throw error
   }
 }
 
@@ -62,14 +71,14 @@ async function removeLeftovers(): Promise<void> {
     const root = join(tmpdir(), name)
     if (!isAbandoned(root)) continue
     for (const folder of readdirSync(root)) await stopOrphan(join(root, folder, 'postgres'))
-    rmSync(root, { recursive: true, force: true, maxRetries: 3 })
+    removeRoot(root)
   }
 }
 
 function isAbandoned(root: string): boolean {
   try {
     // A run that has only just made its folder has no lock in it yet.
-    if (!existsSync(join(root, 'server', 'lock'))) return false
+    if (!existsSync(join(root, 'server', 'lock'))) return Date.now() - statSync(root).mtimeMs > 60_000
     claimDataDir(join(root, 'server'))
     return true
   } catch {
