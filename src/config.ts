@@ -19,7 +19,6 @@ export interface Config {
   readonly corsOrigins: readonly string[] | null
   readonly introspection: boolean
   readonly graphiql: boolean
-  readonly trustProxy: boolean
   readonly seed: 'demo' | 'none' | null
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
@@ -73,7 +72,6 @@ const environment = z.object({
     .optional(),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),
-  TRUST_PROXY: onOff.default(false),
   SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
   LOG_LEVEL: z
     .enum(
@@ -115,7 +113,6 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     corsOrigins: values.CORS_ORIGINS ?? (production ? [] : null),
     introspection: values.INTROSPECTION ?? !production,
     graphiql: values.GRAPHIQL ?? !production,
-    trustProxy: values.TRUST_PROXY,
     seed: values.SEED ?? null,
     logLevel: values.LOG_LEVEL,
   }

@@ -38,7 +38,7 @@ export const ownChatColumns = `c.id, c.kind, c.title, c.direct_key, c.last_seque
   c.created_at, c.updated_at, c.deleted_at,
   m.id AS member_id, m.user_id, m.role, m.joined_at, m.last_read_sequence, m.muted_until`
 
-const findChatsStatement = {
+export const findChatsStatement = {
   name: 'chats_find',
   text: `SELECT ${ownChatColumns} FROM chats c JOIN chat_members m ON m.chat_id = c.id AND m.user_id = $1
     WHERE c.id = ANY($2::uuid[]) AND c.deleted_at IS NULL`,

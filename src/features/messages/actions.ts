@@ -22,7 +22,7 @@ import { editMessageInput, sendMessageInput } from './validation.ts'
  * numbers are dense and the log follows them; then the message, then its event. Writes nothing, and
  * returns no row, when the viewer is not a member or the client message id is known already.
  */
-const sendStatement = {
+export const sendStatement = {
   name: 'messages_send',
   text: `WITH c AS (
       UPDATE chats SET last_sequence = last_sequence + 1, last_activity_at = clock_timestamp()

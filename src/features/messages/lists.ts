@@ -17,7 +17,7 @@ const pageOf = (order: 'ASC' | 'DESC') => `SELECT ${messageViewColumns} FROM unn
   LEFT JOIN users u ON u.id = m.author_id
   ORDER BY m.sequence ${order}`
 const forwardStatement = { name: 'messages_page_forward', text: pageOf('ASC') }
-const backwardStatement = { name: 'messages_page_backward', text: pageOf('DESC') }
+export const backwardStatement = { name: 'messages_page_backward', text: pageOf('DESC') }
 
 /**
  * A page of the messages of each of these chats with their authors, ascending; one statement for all.
