@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** The types that have a global id. */
-export type NodeType = 'User' | 'Session' | 'Chat' | 'ChatMember' | 'Message'
+export type NodeType = 'User' | 'Chat' | 'ChatMember' | 'Message'
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
@@ -38,7 +38,5 @@ export function parseIdOf(type: NodeType, globalId: string): string | null {
 }
 
 function isNodeType(type: string | undefined): type is NodeType {
-  return (
-    type === 'User' || type === 'Session' || type === 'Chat' || type === 'ChatMember' || type === 'Message'
-  )
+  return type === 'User' || type === 'Chat' || type === 'ChatMember' || type === 'Message'
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { uuidv7 } from '../core/ids.ts'
 import type { Logger } from '../core/logger.ts'
@@ -33,6 +34,8 @@ export function createMemoryBell(): Bell {
 }
 
 const channel = 'parley_bell'
+/** Between two notifications: the first goes at once, those that follow it closely go together. */
+const pauseMs = 10
 const reconnectDelayMs = 500
 
 /**
@@ -52,14 +55,15 @@ export function createPostgresBell(options: { database: Database; logger: Logger
   let retry: NodeJS.Timeout | undefined
 
   const send = async (): Promise<void> => {
-    do {
+    while (again && !closed) {
       again = false
       try {
         await database.query({ name: 'bell_notify', text: 'SELECT pg_notify($1, $2)' }, [channel, self])
       } catch (error) {
         logger.warn({ err: error }, 'the bell could not be rung; other processes look by themselves')
       }
-    } while (again && !closed)
+      await delay(pauseMs)
+    }
     sending = null
   }
 

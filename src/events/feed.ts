@@ -6,7 +6,7 @@ import { createLogCursors, type LogCursors } from './cursor.ts'
 import type { EventKind, LogEvent } from './event.ts'
 import { createHub, type Hub } from './hub.ts'
 import { createLogReader, follow, type LogReader, type Positioned } from './reader.ts'
-import { createTailer } from './tailer.ts'
+import { createTailer, headStatement } from './tailer.ts'
 
 /** The log as features use it: followed live, read in pages, or asked where it stands. */
 export interface Feed<Delivery extends Positioned> {
@@ -70,15 +70,25 @@ export async function createFeed<Delivery extends Positioned>(options: {
     return position
   }
 
+  /** So that "caught up" covers whatever was committed before the subscription began. */
+  async function reachHead(): Promise<number> {
+    const [row] = await database.query<{ position: string | null }>(headStatement, [])
+    const head = Number(row?.position ?? 0)
+    tailer.wake()
+    await tailer.reached(head)
+    return head
+  }
+
   return {
     cursors,
     get position() {
       return tailer.horizon
     },
-    async follow({ viewer, after, ...request }) {
+    async follow({ viewer, after, caughtUp, ...request }) {
       const position = after === null ? null : await positionOf(after)
       return follow({
         ...request,
+        caughtUp: caughtUp === null ? null : { head: reachHead, deliver: caughtUp },
         userId: viewer.userId,
         after: position,
         hub,

@@ -70,7 +70,11 @@ export interface FollowOptions<Delivery> {
   /** Resume behind this position. Null: from now on. */
   readonly after: number | null
   /** What to hand over, once, where the backlog ends and live begins. Null: nothing. */
-  readonly caughtUp: ((position: number) => Delivery) | null
+  readonly caughtUp: {
+    /** The newest position of the log, once the hub has handed over everything up to it. */
+    readonly head: () => Promise<number>
+    readonly deliver: (position: number) => Delivery
+  } | null
   /** Watches for a reason to end it, and calls `end` then. @returns a function that stops watching */
   readonly lifetime: (end: () => void) => () => void
   /** How many live entries may wait before they are dropped and read from the log instead. @default 1000 */
@@ -94,6 +98,7 @@ export function follow<Delivery extends Positioned>(
   let backlog: Delivery[] = []
   /** The last position dropped from a full backlog: up to here the log has to be read. */
   let dropped: number | null = null
+  let position = 0
   let closed = false
   let wake: (() => void) | null = null
   let detach: (() => void) | null = null
@@ -118,41 +123,56 @@ export function follow<Delivery extends Positioned>(
     })
   }
 
-  async function* fromLog(after: number, through: number): AsyncGenerator<Delivery, number> {
-    let position = after
+  /** What the log has behind the reader's position, up to `through`. */
+  async function* fromLog(through: number): AsyncGenerator<Delivery, void> {
     while (!closed && position < through) {
       const events = await reader.read({ userId, chatId, kinds, after: position, through, limit: pageSize })
       const deliveries = await hydrate(events)
       for (const event of events) {
-        if (closed) break
+        if (closed) return
         const delivery = deliveries.get(event.position)
+        position = event.position
         if (delivery !== undefined) yield delivery
       }
-      position = events.length < pageSize ? through : (events.at(-1)?.position ?? through)
+      if (events.length < pageSize) position = through
     }
-    return Math.max(position, after)
+  }
+
+  /** What the hub hands over: for ever, or what is there already up to `through`. */
+  async function* fromHub(through: number | null): AsyncGenerator<Delivery, void> {
+    while (!closed) {
+      if (dropped !== null) {
+        // What arrives from here on goes to the backlog again: it lies behind what was dropped.
+        const lost: number = dropped
+        dropped = null
+        yield* fromLog(lost)
+        continue
+      }
+      const [next] = backlog
+      if (next === undefined || (through !== null && next.position > through)) {
+        if (through !== null) return
+        await news()
+        continue
+      }
+      backlog.shift()
+      if (next.position <= position) continue
+      position = next.position
+      yield next
+    }
   }
 
   async function* run(): AsyncGenerator<Delivery, void> {
     const attached = await hub.attach({ userId, chatId, kinds, receive })
     detach = attached.detach
     try {
-      let position = yield* fromLog(options.after ?? attached.from, attached.from)
-      if (options.caughtUp !== null && !closed) yield options.caughtUp(position)
-      while (!closed) {
-        await news()
-        if (dropped !== null) {
-          // Entries that arrive from here on go to the backlog again: they lie behind `through`.
-          const through: number = dropped
-          dropped = null
-          position = yield* fromLog(position, through)
-          continue
-        }
-        const delivery = backlog.shift()
-        if (delivery === undefined || delivery.position <= position) continue
-        position = delivery.position
-        yield delivery
+      position = options.after ?? attached.from
+      yield* fromLog(attached.from)
+      if (options.caughtUp !== null) {
+        const head = await options.caughtUp.head()
+        yield* fromHub(head)
+        if (!closed) yield options.caughtUp.deliver(Math.max(position, head))
       }
+      yield* fromHub(null)
     } finally {
       end()
     }

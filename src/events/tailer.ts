@@ -36,6 +36,11 @@ export interface TailerOptions {
   readonly batchSize?: number
   /** How often to look without being woken. @default 500 ms */
   readonly pollMs?: number
+  /**
+   * Between two looks at the least. A ring after a quiet moment is answered at once; under load the log
+   * is read in fewer, larger batches, which leaves the database to the writers. @default 5 ms
+   */
+  readonly pauseMs?: number
 }
 
 const readStatement = {
@@ -43,7 +48,8 @@ const readStatement = {
   text: `SELECT ${eventColumns} FROM events e WHERE e.position > $1 ORDER BY e.position LIMIT $2`,
 }
 
-const headStatement = { name: 'tail_head', text: 'SELECT max(position) AS position FROM events' }
+/** The newest position that is visible. */
+export const headStatement = { name: 'tail_head', text: 'SELECT max(position) AS position FROM events' }
 
 const appendersStatement = {
   name: 'tail_appenders',
@@ -59,7 +65,7 @@ interface Fence {
 }
 
 export async function createTailer(options: TailerOptions): Promise<Tailer> {
-  const { database, logger, onBatch, batchSize = 1000, pollMs = 500 } = options
+  const { database, logger, onBatch, batchSize = 1000, pollMs = 500, pauseMs = 5 } = options
   let fence: Fence = { through: await head(), blockers: await appenders() }
   let horizon = 0
   let woken = false
@@ -149,7 +155,10 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
           continue
         }
         delay = 1
-        if (next === 'idle') await pause(pollMs, true)
+        if (next === 'idle') {
+          await pause(pauseMs, false)
+          await pause(pollMs, true)
+        }
       } catch (error) {
         if (disposed) return
         logger.error({ err: error }, 'the log could not be read; trying again')

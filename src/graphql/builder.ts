@@ -51,6 +51,7 @@ export const builder = new SchemaBuilder<{
   relay: {
     cursorType: 'String',
     clientMutationId: 'omit',
+    idFieldOptions: { description: 'The global id: opaque, and unique over all types.' },
     nodeQueryOptions: false,
     nodesQueryOptions: false,
     edgesFieldOptions: {
@@ -80,5 +81,7 @@ export const builder = new SchemaBuilder<{
     dmmf: getDatamodel(),
     exposeDescriptions: false,
   },
+  withInput: { argOptions: { required: true, description: 'What to do, and with what.' } },
+  // Counted once for an operation, by the pipeline, and not once for each root field.
   complexity: { disabled: true },
 })

@@ -1,9 +1,64 @@
-/** The welcome page. */
-export function renderWelcome(options: { graphiql: boolean }): string {
-  return `<!doctype html><title>Parley</title><h1>Parley</h1>${options.graphiql ? '<a href="/graphql">GraphiQL</a>' : ''}`
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createGraphiql, type Graphiql, graphiqlPolicy } from './pages/graphiql.ts'
+import { createSender } from './pages/send.ts'
+import { addressOf, renderWelcome as renderWelcomePage, welcomePolicy } from './pages/welcome.ts'
+
+export interface PageOptions {
+  /** The path of the API, where GraphiQL is, too, for browsers. */
+  readonly endpoint: string
+  readonly graphiql: boolean
+  /** Whether the demo accounts exist: the pages tell their logins only then. */
+  readonly demo: boolean
 }
 
-/** GraphiQL, whole: nothing of it comes from another host. Nine megabytes, so it is loaded when first asked for. */
+/** Answers a request that is for a page or a file of one; false leaves it to others. */
+export type Pages = (request: IncomingMessage, response: ServerResponse) => Promise<boolean>
+
+/** The welcome page at `/` and GraphiQL at the API's path. Nothing of them comes from another host. */
+export function createPages(options: PageOptions): Pages {
+  const assetsPath = `${options.endpoint}/assets/`
+  const send = createSender()
+  let graphiql: Promise<Graphiql> | undefined
+  const loadGraphiql = () => {
+    graphiql ??= createGraphiql({ ...options, assetsPath })
+    return graphiql
+  }
+
+  return async (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return false
+    const path = request.url?.split('?', 1)[0] ?? ''
+    if (path === '/') {
+      const body = Buffer.from(renderWelcomePage({ ...options, address: addressOf(request) }))
+      await send(request, response, { type: 'text/html', body }, { policy: welcomePolicy })
+      return true
+    }
+    if (!options.graphiql) return false
+    if (path === options.endpoint && wantsPage(request)) {
+      const body = Buffer.from((await loadGraphiql()).html)
+      await send(request, response, { type: 'text/html', body }, { policy: graphiqlPolicy })
+      return true
+    }
+    if (!path.startsWith(assetsPath)) return false
+    const asset = (await loadGraphiql()).assets.get(path)
+    if (asset === undefined) return false
+    await send(request, response, asset, { immutable: true })
+    return true
+  }
+}
+
+/** A browser that navigates, not a client that asks for data. */
+function wantsPage(request: IncomingMessage): boolean {
+  const accept = request.headers.accept ?? ''
+  return accept.includes('text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
+}
+
+/** @deprecated until server.ts calls `createPages` */
+export function renderWelcome(options: { graphiql: boolean }): string {
+  const address = 'http://127.0.0.1:4000'
+  return renderWelcomePage({ ...options, demo: false, endpoint: '/graphql', address })
+}
+
+/** @deprecated until server.ts calls `createPages` */
 export async function renderGraphiql(endpoint: string): Promise<string> {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
   return renderGraphiQL({ endpoint, title: 'Parley', subscriptionsProtocol: 'GRAPHQL_WS' } as never)

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { errorCodes } from '../../src/core/errors.ts'
+import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+
+test('docs/errors.md has every code', () => {
+  const page = read('docs/errors.md')
+  for (const code of Object.keys(errorCodes)) expect(page).toContain(`\`${code}\``)
+})
+
+test('docs/errors.md has every limit at its value', () => {
+  const page = read('docs/errors.md')
+  const rows: [string, number][] = [
+    ['tokens', documentLimits.tokens],
+    ['depth', documentLimits.depth],
+    ['fields, fragments expanded', documentLimits.fields],
+    ['root fields', documentLimits.rootFields],
+    ['aliases', documentLimits.aliases],
+    ['directives at one place', documentLimits.directives],
+    ['cost', maxCost],
+    ['validation errors reported', maxValidationErrors],
+  ]
+  for (const [name, value] of rows) {
+    expect(page).toContain(`| ${name} | ${value.toLocaleString('en')}`)
+  }
+})
+
+test('docs/configuration.md has every variable that is read', () => {
+  const page = read('docs/configuration.md')
+  const variables = [...read('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map((match) => match[1])
+  expect(variables.length).toBeGreaterThan(10)
+  for (const name of variables) expect(page).toContain(`\`${name}\``)
+})
