@@ -1,0 +1,120 @@
+import { pino } from 'pino'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { uuidv7 } from '../../src/core/ids.ts'
+import { createDatabase, type Database } from '../../src/db/client.ts'
+import type { EventKind, LogEvent } from '../../src/events/event.ts'
+import { createHub, type Hub } from '../../src/events/hub.ts'
+import { createLogReader, follow } from '../../src/events/reader.ts'
+import { createTailer, type Tailer } from '../../src/events/tailer.ts'
+import { createTestDatabase, type TestDatabase } from '../testkit/database.ts'
+
+let testDatabase: TestDatabase
+let database: Database
+let hub: Hub<LogEvent>
+let tailer: Tailer
+/** How often the log was read on behalf of a reader. */
+let logReads = 0
+
+const userId = uuidv7()
+const kinds: ReadonlySet<EventKind> = new Set(['SESSION_REVOKED'])
+const hydrate = async (events: readonly LogEvent[]) => new Map(events.map((event) => [event.position, event]))
+
+beforeEach(async () => {
+  testDatabase = await createTestDatabase()
+  database = createDatabase({ url: testDatabase.url, onError: () => {} })
+  logReads = 0
+  database.onStatement = (sql) => {
+    if (sql.includes('FROM events') && sql.includes('CROSS JOIN LATERAL')) logReads++
+  }
+  hub = createHub({ database, hydrate })
+  tailer = await createTailer({ database, logger: pino({ level: 'silent' }), onBatch: hub.route, pollMs: 5 })
+})
+
+afterEach(async () => {
+  await tailer.dispose()
+  await database.dispose()
+  await testDatabase.dispose()
+})
+
+/** Events that concern the user, in one transaction. @returns the position of the last */
+async function append(count: number): Promise<number> {
+  const text = `INSERT INTO events (kind, user_id) SELECT 'SESSION_REVOKED', $1 FROM generate_series(1, $2::int) RETURNING position`
+  const rows = await database.query<{ position: string }>({ name: `append_${count}`, text }, [userId, count])
+  return Number(rows.at(-1)?.position)
+}
+
+function read(after: number | null, options: { maxBacklog?: number; pageSize?: number } = {}) {
+  return follow<LogEvent>({
+    hub,
+    reader: createLogReader(database),
+    hydrate,
+    userId,
+    chatId: null,
+    kinds,
+    after,
+    caughtUp: null,
+    lifetime: () => () => {},
+    ...options,
+  })
+}
+
+async function take(events: AsyncIterator<LogEvent>, count: number): Promise<number[]> {
+  const positions: number[] = []
+  while (positions.length < count) positions.push((await events.next()).value.position)
+  return positions
+}
+
+const upTo = (end: number) => Array.from({ length: end }, (_, i) => i + 1)
+
+test('a reader that falls behind its backlog reads the log instead, and misses nothing', async () => {
+  const events = read(0, { maxBacklog: 10, pageSize: 7 })
+  await append(1)
+  expect(await take(events, 1)).toEqual([1])
+  const before = logReads
+  // Nobody takes anything while forty batches arrive.
+  for (let i = 0; i < 40; i++) await tailer.reached(await append(5))
+  expect(await take(events, 200)).toEqual(upTo(201).slice(1))
+  expect(logReads).toBeGreaterThan(before)
+  await tailer.reached(await append(3))
+  expect(await take(events, 3)).toEqual([202, 203, 204])
+  await events.return?.()
+})
+
+test('a reader that keeps up never reads the log again', async () => {
+  const events = read(0)
+  await append(1)
+  await take(events, 1)
+  const before = logReads
+  for (let i = 0; i < 20; i++) {
+    await append(5)
+    await take(events, 5)
+  }
+  expect(logReads).toBe(before)
+  await events.return?.()
+})
+
+test('readers that come while batches are on their way see each event once', async () => {
+  const readers: AsyncIterableIterator<LogEvent>[] = []
+  const reading: Promise<number[]>[] = []
+  for (let i = 0; i < 60; i++) {
+    await append(3)
+    if (i % 3 > 0) continue
+    const events = read(0, { maxBacklog: 20, pageSize: 11 })
+    readers.push(events)
+    reading.push(take(events, 180))
+  }
+  for (const positions of await Promise.all(reading)) expect(positions).toEqual(upTo(180))
+  expect(hub.stats).toEqual({ users: 1, listeners: readers.length })
+  await Promise.all(readers.map((events) => events.return?.()))
+  expect(hub.stats).toEqual({ users: 0, listeners: 0 })
+})
+
+test('a reader that is ended while it waits is freed at once', async () => {
+  const events = read(0)
+  await append(1)
+  await take(events, 1)
+  const next = events.next()
+  await events.return?.()
+  expect(await next).toEqual({ done: true, value: undefined })
+  expect(hub.stats.listeners).toBe(0)
+})
