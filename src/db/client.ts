@@ -41,7 +41,11 @@ export function createDatabase(options: DatabaseOptions): Database {
     statement_timeout: 30_000,
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
-  pool.on('error', options.onError)
+  pool.on('error', (error) => {
+    // A connection that is being closed may be cut by a server that stops at the same time.
+    if (!disposing) options.onError(error)
+  })
+  let disposing = false
   const database: Database = {
     prisma: new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) }),
     onStatement: null,
@@ -51,6 +55,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       return rows
     },
     dispose: async () => {
+      disposing = true
       await database.prisma.$disconnect()
       await pool.end()
     },

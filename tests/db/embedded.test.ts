@@ -17,7 +17,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterEach, describe, expect, inject, it, vi } from 'vitest'
-import { type EmbeddedPostgresOptions, startEmbeddedPostgres, stopOrphan } from '../../src/db/embedded.ts'
+import type { EmbeddedPostgresOptions } from '../../src/db/embedded/context.ts'
+import { stopOrphan } from '../../src/db/embedded/server.ts'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { StartupError } from '../../src/db/startup-error.ts'
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { claimDataDir, hasCode } from '../../src/db/data-dir.ts'
-import { startEmbeddedPostgres, stopOrphan } from '../../src/db/embedded.ts'
+import { stopOrphan } from '../../src/db/embedded/server.ts'
+import { startEmbeddedPostgres } from '../../src/db/embedded.ts'
 import { migrate } from '../../src/db/migrations.ts'
 
 declare module 'vitest' {
