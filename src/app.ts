@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { createLogger, type Logger } from './core/logger.ts'
 import { createDatabase, type Database } from './db/client.ts'
-import { type Bell, createPostgresBell } from './events/bell.ts'
+import { createPostgresBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
 import { createStore, type Store } from './events/store.ts'
+import type { Auth } from './features/auth/actions.ts'
 import { createPasswords } from './features/auth/passwords.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
@@ -33,6 +34,8 @@ export interface AppOptions {
   readonly config: Config
   readonly databaseUrl: string
   readonly jwtSecrets: readonly string[]
+  /** Whether the demo accounts are there, for the pages to tell their logins. @default false */
+  readonly demo?: boolean
   /** @default by `config.logLevel`, readable in a terminal */
   readonly logger?: Logger
 }
@@ -41,36 +44,44 @@ const drainMs = 5_000
 
 /** The only place where the parts are put together. */
 export async function startApp(options: AppOptions): Promise<App> {
+  // What was made last is let go first, also where the start fails half way.
+  const made: (() => Promise<void>)[] = []
+  const dispose = async (): Promise<void> => {
+    for (const disposePart of made.splice(0).reverse()) await disposePart()
+  }
+  try {
+    return { ...(await assemble(options, made)), dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Promise<Omit<App, 'dispose'>> {
   const { config } = options
   const logger = options.logger ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY })
   const database = createDatabase({
     url: options.databaseUrl,
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
-  const bell: Bell = createPostgresBell({ database, logger })
-  const store: Store = createStore(database, bell)
-  const accessTokens = createAccessTokens({
-    secrets: options.jwtSecrets,
-    ttlSeconds: config.accessTokenTtlSeconds,
-  })
-  const authenticator = createAuthenticator({ store, accessTokens })
-  const [passwords, feed] = await Promise.all([
-    createPasswords(),
+  made.push(database.dispose)
+  const bell = createPostgresBell({ database, logger })
+  made.push(bell.dispose)
+  const store = createStore(database, bell)
+  const [auth, feed] = await Promise.all([
+    createAuth({ store, config, jwtSecrets: options.jwtSecrets }),
     createFeed({ database, bell, logger, hydrate: (events) => hydrate(store, events) }),
   ])
-  feed.onSessionRevoked(authenticator.forget)
-  const services: Services = {
-    store,
-    feed,
-    logger,
-    auth: { passwords, accessTokens, authenticator, refreshTokenTtlSeconds: config.refreshTokenTtlSeconds },
-  }
+  made.push(feed.dispose)
+  feed.onSessionRevoked(auth.authenticator.forget)
+  const services: Services = { store, feed, logger, auth }
   const yoga = createYogaServer({
     schema: createSchema(),
     services,
     introspection: config.introspection,
     suggestions: !config.production,
   })
+  const { authenticator } = auth
   const origins = createOrigins(config.corsOrigins)
   const server = createHttpServer({
     yoga,
@@ -78,26 +89,34 @@ export async function startApp(options: AppOptions): Promise<App> {
     database,
     origins,
     graphiql: config.graphiql,
+    demo: options.demo ?? false,
     logger,
   })
   const sockets = createWebSocketServer({ server, yoga, path: graphqlPath, origins, authenticator, feed })
+  made.push(async () => {
+    await Promise.all([closeServer(server, drainMs), sockets.dispose()])
+  })
+  const port = await listen(server, config.host, config.port)
+  const host = config.host.includes(':') ? `[${config.host}]` : config.host
+  return { url: `http://${host}:${port}`, port, services, database }
+}
 
-  async function dispose(): Promise<void> {
-    const closed = closeServer(server, drainMs)
-    await sockets.dispose()
-    await closed
-    await feed.dispose()
-    await bell.dispose()
-    await database.dispose()
-  }
-
-  try {
-    const port = await listen(server, config.host, config.port)
-    const host = config.host.includes(':') ? `[${config.host}]` : config.host
-    return { url: `http://${host}:${port}`, port, services, database, dispose }
-  } catch (error) {
-    await dispose()
-    throw error
+/** What logging in and being logged in take; the shell uses it without a server. */
+export async function createAuth(options: {
+  store: Store
+  config: Config
+  jwtSecrets: readonly string[]
+}): Promise<Auth> {
+  const { store, config } = options
+  const accessTokens = createAccessTokens({
+    secrets: options.jwtSecrets,
+    ttlSeconds: config.accessTokenTtlSeconds,
+  })
+  return {
+    passwords: await createPasswords(),
+    accessTokens,
+    authenticator: createAuthenticator({ store, accessTokens }),
+    refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
   }
 }
 

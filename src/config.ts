@@ -83,9 +83,13 @@ const environment = z.object({
 
 /**
  * The configuration from environment variables; an empty variable counts as absent.
+ * @param purpose only a server has to know the signing secret; a migration does not
  * @throws ConfigError that lists every problem
  */
-export function parseConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function parseConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  purpose: 'serve' | 'maintain' = 'serve',
+): Config {
   const set = Object.fromEntries(
     Object.entries(env).filter(([, value]) => value !== undefined && value !== ''),
   )
@@ -93,7 +97,8 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
   const problems = result.success
     ? []
     : result.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`)
-  if (set['DATABASE_URL'] !== undefined && set['JWT_SECRET'] === undefined) {
+  const needsSecret = purpose === 'serve' && set['DATABASE_URL'] !== undefined
+  if (needsSecret && set['JWT_SECRET'] === undefined) {
     problems.push(
       'JWT_SECRET is required with DATABASE_URL: at least 32 bytes; for example the output of: openssl rand -base64 48',
     )

@@ -1,69 +1,42 @@
-import { loadJwtSecrets, startApp } from './app.ts'
-import { type Config, ConfigError, parseConfig, readEnvironment } from './config.ts'
-import { startEmbeddedPostgres } from './db/embedded.ts'
-import { checkServer, migrate } from './db/migrations.ts'
+import { parseConfig, readEnvironment } from './config.ts'
 import { StartupError } from './db/startup-error.ts'
 
 const usage = `Usage: npm run parley -- <command>
+
   serve     start the server (npm start)
   migrate   bring the database to this version
-  schema    print the GraphQL schema`
+  seed      write the demo data: alice, bob and charlie, and what they say
+            --users N --chats N --messages N   made-up data instead, as much as you like
+  shell     a REPL with the models and actions
+  schema    print the GraphQL schema
 
-async function main(command: string | undefined): Promise<void> {
+  --help, --version
+
+The environment configures it: docs/configuration.md.`
+
+/** Each command loads what it needs and no more: printing the schema takes no database and no configuration. */
+async function main(command: string | undefined, args: readonly string[]): Promise<void> {
+  if (command === '--help' || command === 'help' || args.includes('--help')) return print(usage)
+  if (command === '--version') return print((await import('./cli/version.ts')).version)
+  if (command !== 'seed' && args.length > 0)
+    throw new StartupError(`${command} takes no arguments\n\n${usage}`)
   switch (command) {
     case 'serve':
-      return serve(parseConfig(readEnvironment()))
+      return (await import('./cli/serve.ts')).serve(parseConfig(readEnvironment()), readEnvironment())
     case 'migrate':
-      return withDatabase(parseConfig(readEnvironment()), async () => {})
+      return (await import('./cli/migrate.ts')).migrateDatabase(parseConfig(readEnvironment(), 'maintain'))
+    case 'seed': {
+      const { parseSeedOptions, seed } = await import('./cli/seed.ts')
+      const options = parseSeedOptions(args)
+      return seed(parseConfig(readEnvironment(), 'maintain'), options)
+    }
+    case 'shell':
+      return (await import('./cli/shell.ts')).shell(parseConfig(readEnvironment()))
     case 'schema':
       return printSchema()
     default:
-      throw new StartupError(usage)
+      throw new StartupError(command === undefined ? usage : `There is no command ${command}\n\n${usage}`)
   }
-}
-
-/** The configured database, or the embedded one, migrated; it is let go when the work is done. */
-async function openDatabase(config: Config): Promise<{ url: string; dispose: () => Promise<void> }> {
-  const embedded =
-    config.databaseUrl === null ? await startEmbeddedPostgres({ dataDir: config.dataDir }) : null
-  const url = embedded?.url ?? config.databaseUrl ?? ''
-  try {
-    if (embedded === null) await checkServer(url)
-    await migrate(url)
-  } catch (error) {
-    await embedded?.dispose()
-    throw error
-  }
-  return { url, dispose: async () => embedded?.dispose() }
-}
-
-async function withDatabase(config: Config, work: (url: string) => Promise<void>): Promise<void> {
-  const database = await openDatabase(config)
-  try {
-    await work(database.url)
-  } finally {
-    await database.dispose()
-  }
-}
-
-async function serve(config: Config): Promise<void> {
-  const database = await openDatabase(config)
-  const app = await startApp({ config, databaseUrl: database.url, jwtSecrets: loadJwtSecrets(config) }).catch(
-    async (error: unknown) => {
-      await database.dispose()
-      throw error
-    },
-  )
-  console.log(`Parley is ready at ${app.url}`)
-  let stopping = false
-  const stop = async () => {
-    if (stopping) return
-    stopping = true
-    await app.dispose()
-    await database.dispose()
-  }
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
 }
 
 async function printSchema(): Promise<void> {
@@ -71,8 +44,9 @@ async function printSchema(): Promise<void> {
   process.stdout.write(printSdl(createSchema()))
 }
 
-main(process.argv[2]).catch((error: unknown) => {
-  const expected = error instanceof ConfigError || error instanceof StartupError
-  console.error(expected ? error.message : error)
-  process.exitCode = 1
-})
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+const [command, ...args] = process.argv.slice(2)
+main(command, args).catch(async (error: unknown) => (await import('./cli/failure.ts')).fail(error))

@@ -35,12 +35,14 @@ export function decodeCursor<const Shapes extends readonly Shape[]>(
   return decoded as unknown as Values<Shapes>
 }
 
+const latestTime = Date.UTC(9999, 11, 31)
+
 function decodeValue(value: string, shape: Shape | undefined): CursorValue | null {
   switch (shape) {
     case 'int':
       return /^-?\d{1,10}$/.test(value) && Math.abs(Number(value)) < 2 ** 31 ? Number(value) : null
     case 'time':
-      return /^\d{1,15}$/.test(value) ? Number(value) : null
+      return /^\d{1,15}$/.test(value) && Number(value) <= latestTime ? Number(value) : null
     case 'uuid':
       return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value) ? value : null
     case undefined:

@@ -5,14 +5,19 @@ export type NodeType = 'User' | 'Chat' | 'ChatMember' | 'Message'
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
+const latest = { ms: 0, count: 0 }
+
 /**
  * A UUID version 7 (RFC 9562): 48 bits of milliseconds, then random. Being ascending in time keeps
  * the indexes over it dense at their right end.
  */
 export function uuidv7(now = Date.now()): string {
   const bytes = randomBytes(16)
+  // Within a millisecond they count up from a random start, so that what is made later sorts later.
+  if (now !== latest.ms) Object.assign(latest, { ms: now, count: bytes.readUInt16BE(6) & 0x7ff })
+  else latest.count++
   bytes.writeUIntBE(now, 0, 6)
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70
+  bytes.writeUInt16BE(0x7000 | (latest.count & 0xfff), 6)
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80
   const hex = bytes.toString('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`

@@ -17,7 +17,7 @@ export interface Bell {
 }
 
 /** The bell of a single process. */
-export function createMemoryBell(): Bell {
+function createMemoryBell(): Bell {
   const listeners = new Set<() => void>()
   return {
     ring() {

@@ -4,7 +4,9 @@ import {
   type ExecutionArgs,
   type ExecutionResult,
   execute,
+  GraphQLError,
   type GraphQLSchema,
+  getOperationAST,
 } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
 
@@ -45,12 +47,25 @@ export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: 
     const compiled = compileQuery(schema, document, operationName === '' ? undefined : operationName, {
       customJSONSerializer: false,
     })
-    return isCompiledQuery(compiled) ? run(compiled) : execute
+    if (!isCompiledQuery(compiled)) return execute
+    const runCompiled = run(compiled, document)
+    // A variable with a default may stand where null may not; compiled code takes null for false there.
+    const defaulted = (
+      getOperationAST(document, operationName === '' ? undefined : operationName)?.variableDefinitions ?? []
+    )
+      .filter((each) => each.defaultValue !== undefined)
+      .map((each) => each.variable.name.value)
+    return (args) =>
+      defaulted.some((name) => args.variableValues?.[name] === null) ? execute(args) : runCompiled(args)
   }
 
-  function run(compiled: CompiledQuery): Runner {
-    return ({ rootValue, contextValue, variableValues }) =>
-      compiled.query(rootValue, contextValue, variableValues) as ReturnType<Runner>
+  function run(compiled: CompiledQuery, document: DocumentNode): Runner {
+    return async ({ rootValue, contextValue, variableValues }) => {
+      const result = (await compiled.query(rootValue, contextValue, variableValues)) as ExecutionResult
+      return result.errors === undefined
+        ? result
+        : { ...result, errors: result.errors.map((error) => located(error, document)) }
+    }
   }
 
   return {
@@ -64,6 +79,23 @@ export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: 
       )
     },
   }
+}
+
+/** Compiled documents tell the locations of an error and not its nodes; whoever copies an error needs either those or these. */
+function located(error: GraphQLError, document: DocumentNode): GraphQLError {
+  const source = document.loc?.source
+  if (error.nodes !== undefined || error.locations === undefined || source === undefined) return error
+  const lines = source.body.split(/\r\n|[\n\r]/g)
+  const positions = error.locations.map(({ line, column }) =>
+    lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, column - 1),
+  )
+  return new GraphQLError(error.message, {
+    source,
+    positions,
+    path: error.path ?? null,
+    originalError: error.originalError ?? null,
+    extensions: error.extensions,
+  })
 }
 
 /** Maps without a generator of its own, so that `return` reaches the source at once. */

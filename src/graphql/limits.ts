@@ -23,6 +23,10 @@ export const documentLimits = {
   depth: 12,
   /** Fields, fragments expanded. */
   fields: 200,
+  /** Fields about the schema itself; the query of graphql's own tools needs some 250. */
+  introspectionFields: 400,
+  /** Fragment spreads, those within fragments counted as often as they are reached. */
+  spreads: 200,
   /** Fields of the operation itself. */
   rootFields: 10,
   aliases: 15,
@@ -40,11 +44,23 @@ export function limitRules(options: { introspection: boolean }): ValidationRule[
   return options.introspection ? [DocumentLimitsRule] : [DocumentLimitsRule, NoSchemaIntrospectionCustomRule]
 }
 
+const limits = [
+  'depth',
+  'fields',
+  'introspectionFields',
+  'spreads',
+  'rootFields',
+  'aliases',
+  'directives',
+] as const
+
+type Size = Record<(typeof limits)[number], number>
+
 function DocumentLimitsRule(context: ValidationContext): ASTVisitor {
   return {
     OperationDefinition(operation) {
       const size = measure(operation, context)
-      for (const limit of ['depth', 'fields', 'rootFields', 'aliases', 'directives'] as const) {
+      for (const limit of limits) {
         if (size[limit] > documentLimits[limit]) {
           const message = `The operation has more ${limit} than allowed: at most ${documentLimits[limit]}.`
           context.reportError(new GraphQLError(message, { nodes: operation }))
@@ -55,19 +71,13 @@ function DocumentLimitsRule(context: ValidationContext): ASTVisitor {
   }
 }
 
-interface Size {
-  depth: number
-  fields: number
-  rootFields: number
-  aliases: number
-  directives: number
-}
-
 /** Counts with fragments expanded, and stops as soon as any limit is passed. */
 function measure(operation: OperationDefinitionNode, context: ValidationContext): Size {
   const size: Size = {
     depth: 0,
     fields: 0,
+    introspectionFields: 0,
+    spreads: 0,
     rootFields: 0,
     aliases: 0,
     directives: operation.directives?.length ?? 0,
@@ -75,7 +85,7 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
   const open = new Set<FragmentDefinitionNode>()
 
   function within(): boolean {
-    return size.fields <= documentLimits.fields && size.depth <= documentLimits.depth
+    return limits.every((limit) => size[limit] <= documentLimits[limit])
   }
 
   function walk(selections: SelectionSetNode, depth: number): void {
@@ -89,7 +99,8 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
   }
 
   function field(node: FieldNode, depth: number): void {
-    size.fields++
+    if (depth < 0) size.introspectionFields++
+    else size.fields++
     if (depth === 0) size.rootFields++
     if (node.alias !== undefined) size.aliases++
     // Introspection is as deep as types are wrapped; graphql's own rule bounds its recursion.
@@ -102,6 +113,7 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
   }
 
   function spread(name: string, depth: number): void {
+    size.spreads++
     const fragment = context.getFragment(name)
     // Unknown and cyclic fragments are reported by the standard rules.
     if (!fragment || open.has(fragment)) return
@@ -115,22 +127,26 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
   return size
 }
 
+/** Operations that prove who one is: open to whoever has nothing to show yet, or no longer. */
+const loginFields = ['register', 'login', 'refreshTokens']
 /** What anyone may ask without being logged in. */
-const openFields: ReadonlySet<string> = new Set([
-  'viewer',
-  'register',
-  'login',
-  'refreshTokens',
-  '__typename',
-  '__schema',
-  '__type',
-])
+const anonymousFields = [...loginFields, 'viewer', '__schema', '__type']
+
+const openTo = {
+  anonymous: new Set([...anonymousFields, '__typename']),
+  /**
+   * A client that attaches its token to everything attaches an expired one to the very operation that
+   * replaces it. What it asks besides has to tell it that the token is no good.
+   */
+  badToken: new Set(loginFields),
+}
 
 /**
- * Whether every root field of the document is open to anonymous callers. Asked before validation, so
- * that validation messages tell them nothing about the rest.
+ * Whether every root field of the document is open to such a caller. Asked before validation, so that
+ * validation messages tell them nothing about the rest.
  */
-export function isOpenDocument(document: DocumentNode): boolean {
+export function isOpenDocument(document: DocumentNode, caller: keyof typeof openTo): boolean {
+  const openFields = openTo[caller]
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) {
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)

@@ -5,6 +5,7 @@ import type { Logger } from '../core/logger.ts'
 /** The HTTP status that goes with a code, where the media type lets errors have one. */
 const httpStatus: Partial<Record<RequestErrorCode, number>> = {
   UNAUTHENTICATED: 401,
+  QUERY_TOO_EXPENSIVE: 400,
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   GraphQLError,
   type GraphQLSchema,
   getOperationAST,
+  getVariableValues,
   Kind,
   parse,
   validate,
@@ -42,20 +43,46 @@ export function usePipeline(options: {
   const mask = (error: unknown, context: TransportContext) =>
     toClientError(error, { requestId: context.requestId, logger: options.logger })
 
+  /** What keeps the operation from being run with these variables, in the same words however it would be run. */
+  const refuse = (args: ExecutionArgs, context: TransportContext): GraphQLError[] | null => {
+    const operation = getOperationAST(args.document, args.operationName)
+    const definitions = operation?.variableDefinitions ?? []
+    const { errors } = getVariableValues(args.schema, definitions, args.variableValues ?? {}, {
+      maxErrors: maxValidationErrors,
+    })
+    if (errors !== undefined) {
+      return errors
+        .slice(0, maxValidationErrors)
+        .map((error) =>
+          withCode(options.suggestions ? error : withoutSuggestion(error), 'GRAPHQL_VALIDATION_FAILED'),
+        )
+    }
+    const refusal = refuseByCost(args)
+    return refusal === null ? null : [mask(refusal, context)]
+  }
+
+  /**
+   * Throws rather than replacing the result, which Yoga would remember for this text: whether a
+   * document is refused depends on who sends it.
+   */
+  const refuseStranger = (document: DocumentNode, context: TransportContext): void => {
+    const { principal, tokenProblem } = context
+    if (tokenProblem !== null && !isOpenDocument(document, 'badToken')) {
+      throw mask(unauthenticated(`${tokenProblem}: log in again, or refresh.`), context)
+    }
+    if (principal.kind === 'anonymous' && !isOpenDocument(document, 'anonymous')) {
+      throw mask(unauthenticated(), context)
+    }
+  }
+
   return {
     onParse({ context, setParseFn }) {
       setParseFn((source, parseOptions) =>
         parse(source, { ...parseOptions, maxTokens: documentLimits.tokens }),
       )
       return ({ result, replaceParseResult }) => {
-        if (result instanceof Error) replaceParseResult(withCode(result, 'GRAPHQL_PARSE_FAILED'))
-        else if (context.tokenProblem !== null) {
-          replaceParseResult(
-            mask(unauthenticated(`${context.tokenProblem}: log in again, or refresh.`), context),
-          )
-        } else if (context.principal.kind === 'anonymous' && !isOpenDocument(result as DocumentNode)) {
-          replaceParseResult(mask(unauthenticated(), context))
-        }
+        if (result instanceof GraphQLError) replaceParseResult(withCode(result, 'GRAPHQL_PARSE_FAILED'))
+        else refuseStranger(result as DocumentNode, context)
       }
     },
     onValidate({ addValidationRule, setValidationFn }) {
@@ -68,9 +95,9 @@ export function usePipeline(options: {
     },
     onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
-      const refusal = refuseByCost(args)
-      if (refusal !== null) {
-        setResultAndStopExecution({ errors: [mask(refusal, context)] })
+      const errors = refuse(args, context)
+      if (errors !== null) {
+        setResultAndStopExecution({ errors })
         return
       }
       setExecuteFn(executor.execute as never)
@@ -84,9 +111,9 @@ export function usePipeline(options: {
     },
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
-      const refusal = refuseByCost(args)
-      if (refusal !== null) {
-        setResultAndStopExecution({ errors: [mask(refusal, context)] })
+      const errors = refuse(args, context)
+      if (errors !== null) {
+        setResultAndStopExecution({ errors })
         return
       }
       const masked = (result: ExecutionResult): ExecutionResult =>
@@ -109,19 +136,12 @@ function refuseByCost({
   const operation = getOperationAST(document, operationName)
   if (operation == null) return null
   const definitions = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
-  let cost: number
-  try {
-    const single: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...definitions] }
-    const { complexity } = complexityFromQuery(single, {
-      schema,
-      ctx: contextValue as object,
-      ...(variableValues && { variables: variableValues }),
-    })
-    cost = complexity
-  } catch {
-    // Variables that do not fit are reported by the execution, in its own words.
-    return null
-  }
+  const single: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...definitions] }
+  const { complexity: cost } = complexityFromQuery(single, {
+    schema,
+    ctx: contextValue as object,
+    ...(variableValues && { variables: variableValues }),
+  })
   if (cost <= maxCost) return null
   return new RequestError(
     'QUERY_TOO_EXPENSIVE',
@@ -130,8 +150,7 @@ function refuseByCost({
   )
 }
 
-function withCode(error: Error, code: string): Error {
-  if (!(error instanceof GraphQLError)) return error
+function withCode(error: GraphQLError, code: string): GraphQLError {
   return new GraphQLError(error.message, {
     ...placeOf(error),
     extensions: { ...error.extensions, code, http: { status: 400, spec: true } },

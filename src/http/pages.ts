@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createGraphiql, type Graphiql, graphiqlPolicy } from './pages/graphiql.ts'
 import { createSender } from './pages/send.ts'
-import { addressOf, renderWelcome as renderWelcomePage, welcomePolicy } from './pages/welcome.ts'
+import { addressOf, renderWelcome, welcomePolicy } from './pages/welcome.ts'
 
 export interface PageOptions {
   /** The path of the API, where GraphiQL is, too, for browsers. */
@@ -28,7 +28,7 @@ export function createPages(options: PageOptions): Pages {
     if (request.method !== 'GET' && request.method !== 'HEAD') return false
     const path = request.url?.split('?', 1)[0] ?? ''
     if (path === '/') {
-      const body = Buffer.from(renderWelcomePage({ ...options, address: addressOf(request) }))
+      const body = Buffer.from(renderWelcome({ ...options, address: addressOf(request) }))
       await send(request, response, { type: 'text/html', body }, { policy: welcomePolicy })
       return true
     }
@@ -50,16 +50,4 @@ export function createPages(options: PageOptions): Pages {
 function wantsPage(request: IncomingMessage): boolean {
   const accept = request.headers.accept ?? ''
   return accept.includes('text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
-}
-
-/** @deprecated until server.ts calls `createPages` */
-export function renderWelcome(options: { graphiql: boolean }): string {
-  const address = 'http://127.0.0.1:4000'
-  return renderWelcomePage({ ...options, demo: false, endpoint: '/graphql', address })
-}
-
-/** @deprecated until server.ts calls `createPages` */
-export async function renderGraphiql(endpoint: string): Promise<string> {
-  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql')
-  return renderGraphiQL({ endpoint, title: 'Parley', subscriptionsProtocol: 'GRAPHQL_WS' } as never)
 }

@@ -7,7 +7,7 @@ import type { TransportContext } from '../graphql/pipeline.ts'
 const bearer = /^Bearer +([\w.~+/-]+=*) *$/i
 
 /** The largest body of a request, in bytes. */
-export const maxBodyBytes = 100_000
+const maxBodyBytes = 100_000
 
 /** Who is asking, from an `Authorization` value: a header, or a field of `connection_init`. */
 export async function authenticate(
@@ -35,22 +35,65 @@ function requestIdOf(request: IncomingMessage): string {
   return typeof given === 'string' && /^[\w-]{1,64}$/.test(given) ? given : uuidv7()
 }
 
-export type Body = { readonly ok: true; readonly body: Buffer | null } | { readonly ok: false }
+/** Why a request is not handed on to GraphQL. */
+export interface RequestProblem {
+  readonly status: 400 | 413 | 415
+  readonly code: 'BAD_REQUEST' | 'REQUEST_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'
+  readonly message: string
+}
+
+const json = /^application\/(json|graphql\+json)\s*(;|$)/i
 
 /**
- * Reads a body of unknown length up to the limit. One that tells its length is left to be streamed:
- * the parser holds it to its word.
+ * What GraphQL's own HTTP layer would answer too kindly (forms, which a page of any origin may post) or
+ * too late (bodies without end).
  */
-export async function boundBody(request: IncomingMessage): Promise<Body> {
+export async function checkRequest(request: IncomingMessage): Promise<RequestProblem | null> {
+  if (request.method === 'GET') return checkParameters(request)
+  if (!json.test(request.headers['content-type'] ?? '')) {
+    return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message: 'Send the request as application/json.' }
+  }
+  if (await isBodyWithinLimit(request)) return null
+  const message = `The request body is too large: at most ${maxBodyBytes.toLocaleString('en')} bytes.`
+  return { status: 413, code: 'REQUEST_TOO_LARGE', message }
+}
+
+function checkParameters(request: IncomingMessage): RequestProblem | null {
+  const parameters = new URL(request.url ?? '', 'http://localhost').searchParams
+  for (const name of ['variables', 'extensions']) {
+    if (!isJsonObject(parameters.get(name))) {
+      return { status: 400, code: 'BAD_REQUEST', message: `The parameter ${name} must be a JSON object.` }
+    }
+  }
+  return null
+}
+
+function isJsonObject(text: string | null): boolean {
+  if (text === null || text === '') return true
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && !Array.isArray(value)
+  } catch {
+    return false
+  }
+}
+
+/**
+ * A body that tells its length is left to be streamed: the parser holds it to its word. One that does not
+ * is read here, up to the limit.
+ */
+async function isBodyWithinLimit(request: IncomingMessage): Promise<boolean> {
   const length = request.headers['content-length']
-  if (length !== undefined) return Number(length) > maxBodyBytes ? { ok: false } : { ok: true, body: null }
-  if (request.headers['transfer-encoding'] === undefined) return { ok: true, body: null }
+  if (length !== undefined) return Number(length) <= maxBodyBytes
+  if (request.headers['transfer-encoding'] === undefined) return true
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > maxBodyBytes) return { ok: false }
+    if (size > maxBodyBytes) return false
     chunks.push(chunk)
   }
-  return { ok: true, body: Buffer.concat(chunks) }
+  // Where Yoga looks for a body that was read before.
+  Object.assign(request, { body: Buffer.concat(chunks) })
+  return true
 }

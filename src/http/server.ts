@@ -5,8 +5,8 @@ import type { Database } from '../db/client.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { findUnreadiness } from './health.ts'
 import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
-import { renderGraphiql, renderWelcome } from './pages.ts'
-import { authenticate, boundBody } from './request.ts'
+import { createPages, type Pages } from './pages.ts'
+import { authenticate, checkRequest } from './request.ts'
 import type { Yoga } from './yoga.ts'
 
 export const graphqlPath = '/graphql'
@@ -17,14 +17,17 @@ export interface HttpServerOptions {
   readonly database: Database
   readonly origins: Origins
   readonly graphiql: boolean
+  /** Whether the demo accounts exist. */
+  readonly demo: boolean
   readonly logger: Logger
 }
 
 /** Routes: `/`, `/graphql`, `/health/live`, `/health/ready`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): Server {
-  const { logger } = options
+  const { logger, graphiql, demo } = options
+  const pages = createPages({ endpoint: graphqlPath, graphiql, demo })
   const server = createServer((request, response) => {
-    route(request, response, options).catch((error: unknown) => {
+    route(request, response, options, pages).catch((error: unknown) => {
       logger.error({ err: error }, 'a request failed')
       if (response.headersSent) response.destroy()
       else send(response, 500, 'text/plain', 'Something went wrong on the server.\n')
@@ -40,14 +43,14 @@ async function route(
   request: IncomingMessage,
   response: ServerResponse,
   options: HttpServerOptions,
+  pages: Pages,
 ): Promise<void> {
   const path = request.url?.split('?', 1)[0]
   response.setHeader('x-content-type-options', 'nosniff')
+  if (await pages(request, response)) return
   if (path === graphqlPath) return graphql(request, response, options)
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)
   switch (path) {
-    case '/':
-      return send(response, 200, 'text/html', renderWelcome({ graphiql: options.graphiql }), pageHeaders)
     case '/health/live':
       return send(response, 200, 'application/json', '{"status":"live"}\n')
     case '/health/ready': {
@@ -72,47 +75,22 @@ async function graphql(
     response.writeHead(204, preflightHeaders).end()
     return
   }
-  if (request.method === 'GET' && wantsPage(request)) {
-    if (!options.graphiql) return notFound(response)
-    return send(response, 200, 'text/html', await renderGraphiql(graphqlPath), pageHeaders)
-  }
   const transport = await authenticate(options.authenticator, request.headers.authorization, request)
   response.setHeader('x-request-id', transport.requestId)
-  const bound = await boundBody(request)
-  if (!bound.ok) {
+  const problem = await checkRequest(request)
+  if (problem !== null) {
+    // What is left of the body is not read.
     response.setHeader('connection', 'close')
-    const message = 'The request body is too large: at most 100,000 bytes.'
-    const errors = [{ message, extensions: { code: 'REQUEST_TOO_LARGE' } }]
-    return send(response, 413, 'application/json', JSON.stringify({ errors }))
+    const errors = [{ message: problem.message, extensions: { code: problem.code } }]
+    return send(response, problem.status, 'application/json', JSON.stringify({ errors }))
   }
-  if (bound.body !== null) Object.assign(request, { body: bound.body })
   await options.yoga.handle(request, response, transport)
 }
 
-/** A browser that navigates, not a client that asks for data. */
-function wantsPage(request: IncomingMessage): boolean {
-  const accept = request.headers.accept ?? ''
-  return accept.includes('text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
-}
-
-/** Our pages run their own scripts and talk to this server; nothing of them comes from elsewhere. */
-const pageHeaders = {
-  'content-security-policy':
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; worker-src blob:; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; connect-src 'self' ws: wss:; frame-ancestors 'none'",
-  'referrer-policy': 'no-referrer',
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  body: string,
-  headers: Record<string, string> = {},
-): void {
+function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, {
     'content-type': `${type}; charset=utf-8`,
     'content-length': Buffer.byteLength(body),
-    ...headers,
   })
   response.end(body)
 }
@@ -136,6 +114,7 @@ export function listen(server: Server, host: string, port: number): Promise<numb
 export function closeServer(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
+    // Where it never listened the callback gets an error, which is as good.
     server.close(() => {
       clearTimeout(timer)
       resolve()

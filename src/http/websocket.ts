@@ -136,8 +136,9 @@ function closeForbidden(socket: WebSocket, reason: TokenProblem): void {
 /** Without what an error says to the HTTP transport alone. */
 function forSocket(error: GraphQLFormattedError | GraphQLError): GraphQLFormattedError {
   const formatted = error instanceof GraphQLError ? error.toJSON() : error
-  const { http: _http, unexpected: _unexpected, ...extensions } = formatted.extensions ?? {}
-  return { ...formatted, extensions }
+  const { extensions: all, ...rest } = formatted
+  const { http: _http, unexpected: _unexpected, ...extensions } = all ?? {}
+  return Object.keys(extensions).length === 0 ? rest : { ...rest, extensions }
 }
 
 function refuse(socket: Duplex, status: string): void {
@@ -185,7 +186,12 @@ async function start(
     contextValue: await contextFactory(),
   }
   const operation = getOperationAST(document, params.operationName)
-  if (operation == null) return [new GraphQLError('The document has no such operation.')]
+  if (operation == null)
+    return [
+      new GraphQLError('Could not determine what operation to execute.', {
+        extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
+      }),
+    ]
   const result = await (operation.operation === 'subscription' ? subscribe(args) : execute(args))
   if (!(Symbol.asyncIterator in result) && !('data' in result)) return result.errors ?? []
   return { ...args, rootValue: result }

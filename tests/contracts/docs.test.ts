@@ -16,6 +16,7 @@ test('docs/errors.md has every limit at its value', () => {
     ['tokens', documentLimits.tokens],
     ['depth', documentLimits.depth],
     ['fields, fragments expanded', documentLimits.fields],
+    ['fragment spreads, fragments expanded', documentLimits.spreads],
     ['root fields', documentLimits.rootFields],
     ['aliases', documentLimits.aliases],
     ['directives at one place', documentLimits.directives],

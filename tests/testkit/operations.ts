@@ -57,3 +57,31 @@ export const Events = `subscription Events($after: String) { events(after: $afte
 
 export const MessageAdded = `subscription MessageAdded($chatId: ID, $after: String) {
   messageAdded(chatId: $chatId, after: $after) { cursor chat { id } message { id sequence text } } }`
+
+export const Logout = 'mutation Logout { logout { success } }'
+
+export const Me = '{ viewer { email user { id username isViewer } } }'
+
+const page = '$first: Int, $after: String, $last: Int, $before: String'
+const pageArgs = 'first: $first, after: $after, last: $last, before: $before'
+const pageInfo = 'pageInfo { hasNextPage hasPreviousPage startCursor endCursor }'
+
+export const SearchUsers = `query SearchUsers($search: String!, ${page}) {
+  users(search: $search, ${pageArgs}) {
+    edges { cursor node { id username displayName bio kind createdAt isViewer } } ${pageInfo} } }`
+
+export const UserByUsername = `query UserByUsername($username: String!) {
+  user(username: $username) { id username displayName bio kind createdAt isViewer } }`
+
+export const ViewerChats = `query ViewerChats(${page}) {
+  viewer { unreadCount chats(${pageArgs}) {
+    edges { cursor node { id kind title lastActivityAt unreadCount lastMessage { id text author { id } } } }
+    ${pageInfo} } } }`
+
+export const ChatMembers = `query ChatMembers($id: ID!, ${page}) {
+  chat(id: $id) { memberCount members(${pageArgs}) {
+    edges { cursor node { id role lastReadSequence mutedUntil user { id username } } } ${pageInfo} } } }`
+
+export const NodeById = `query NodeById($id: ID!) { node(id: $id) { __typename id } }`
+
+export const NodesById = `query NodesById($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }`

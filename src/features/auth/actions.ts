@@ -104,9 +104,10 @@ export async function login(
   const key = identifier.trim().toLowerCase()
   // An email has an @ and a username never does, so one look-up serves both.
   const user = await store.prisma.user.findUnique({
+    // No name has a NUL, and the database takes none.
     where: key.includes('@')
-      ? { emailKey: key.replaceAll('\0', '') }
-      : { usernameKey: key.replaceAll('\0', '') },
+      ? { emailKey: key.replaceAll('\0', ' ') }
+      : { usernameKey: key.replaceAll('\0', ' ') },
     select: { id: true, passwordHash: true },
   })
   const matches = await auth.passwords.verify(

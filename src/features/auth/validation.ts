@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { codePointLength, hasForbiddenCharacter, lineOfText } from '../../core/parse.ts'
 
-export const username = z
+const username = z
   .string()
   .refine((name) => name.length >= 3 && name.length <= 80, 'The username must have 3 to 80 characters.')
   .refine((name) => /^[A-Za-z0-9_]*$/.test(name), {
@@ -12,7 +12,7 @@ export const username = z
  * Whether an address works is for a mail to find out; this refuses what cannot be one. Non-ASCII
  * addresses are refused too: two spellings of one address could look alike.
  */
-export const email = z
+const email = z
   .string()
   .refine((address) => address.length <= 120, 'The email must have at most 120 characters.')
   .refine((address) => /^[!-?A-~]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$/.test(address), {
@@ -21,7 +21,7 @@ export const email = z
 
 const longestPassword = 128
 
-export const newPassword = z
+const newPassword = z
   .string()
   .refine((password) => codePointLength(password) >= 8, 'The password must have at least 8 characters.')
   .refine((password) => codePointLength(password) <= longestPassword, {
@@ -34,7 +34,7 @@ export const newPassword = z
     message: 'The password must not contain control characters.',
   })
 
-export const displayName = lineOfText('The display name', { min: 1, max: 80 })
+const displayName = lineOfText('The display name', { min: 1, max: 80 })
 const deviceName = lineOfText('The device name', { min: 1, max: 80 })
 
 export const registerInput = z.object({

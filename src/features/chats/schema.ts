@@ -30,7 +30,7 @@ const ChatRole = builder.enumType('ChatRole', {
   } as const,
 })
 
-export const ChatMember = builder.prismaObject('ChatMember', {
+const ChatMember = builder.prismaObject('ChatMember', {
   description: 'Someone in a chat.',
   interfaces: [Node],
   fields: (t) => ({

@@ -1,10 +1,8 @@
 import { z } from 'zod'
 import { lineOfText } from '../../core/parse.ts'
 
-/** How many people a group may have, its owner included. */
-export const maxGroupMembers = 5000
 /** How many people one call may add: what fits into a request of 100 KB with room to spare. */
-export const maxMembersPerCall = 500
+const maxMembersPerCall = 500
 
 export const createGroupChatInput = z.object({
   title: lineOfText('The title', { min: 1, max: 255 }),

@@ -112,7 +112,8 @@ async function findSent(
   return { message, deduplicated: true }
 }
 
-function hashContent(content: { chatId: string; text: string; sender: MessageSender }): Buffer {
+/** What tells a retry from a reuse of its id. */
+export function hashContent(content: { chatId: string; text: string; sender: MessageSender }): Buffer {
   return createHash('sha256')
     .update(JSON.stringify([content.chatId, content.sender, content.text]))
     .digest()

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { codePointLength, hasForbiddenCharacter, isBlank } from '../../core/parse.ts'
 
 /** The longest message, in Unicode code points. */
-export const longestText = 5000
+const longestText = 5000
 const longestClientMessageId = 64
 
 const text = z

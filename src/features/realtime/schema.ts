@@ -184,7 +184,7 @@ async function followKind<Kind extends ClientEventKind>(
   kind: Kind,
   args: { chatId?: string | null | undefined; after?: string | null | undefined },
 ): Promise<AsyncIterable<Of<Kind>>> {
-  const chat = args.chatId ? await accessForSubscription(context, args.chatId) : null
+  const chat = args.chatId == null ? null : await accessForSubscription(context, args.chatId)
   const events = await context.feed.follow({
     viewer: viewerOf(context),
     chatId: chat,

@@ -1,13 +1,19 @@
 import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
 import { RequestError } from '../../core/errors.ts'
-import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
+import {
+  type Connection,
+  type PageArgs,
+  type PageRequest,
+  parsePageArgs,
+  toConnection,
+} from '../../core/pages.ts'
 import { codePointLength, hasForbiddenCharacter } from '../../core/parse.ts'
 import type { UserKind } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import type { PublicUser } from './access.ts'
 import { searchKey } from './search-key.ts'
 
-export const longestSearch = 120
+const longestSearch = 120
 
 /**
  * A match's worth, as one whole number, so that it can stand in a cursor: 4000 for the exact username,
@@ -59,20 +65,16 @@ export async function searchUsers(
   if (text === '' || codePointLength(text) > longestSearch || hasForbiddenCharacter(text)) {
     throw new RequestError('VALIDATION_FAILED', `\`search\` must have 1 to ${longestSearch} characters.`)
   }
-  const after = request.after === null ? null : decodeCursor('u', request.after, ['int', 'uuid'])
-  const before = request.before === null ? null : decodeCursor('u', request.before, ['int', 'uuid'])
-  const email = /^.+@.+$/.test(text)
-  const rows = email
-    ? await findByEmail(store, text)
-    : await store.query<MatchRow>(request.backward ? backwardStatement : forwardStatement, [
-        ...matchValues(text),
-        after?.[0] ?? null,
-        after?.[1] ?? null,
-        before?.[0] ?? null,
-        before?.[1] ?? null,
-        request.limit + 1,
-      ])
-  return toConnection(email && (after !== null || before !== null) ? [] : rows, request, (row) => ({
+  const [after, before] = [request.after, request.before].map((cursor) =>
+    cursor === null ? null : decodeCursor('u', cursor, ['int', 'uuid']),
+  )
+  const rows = /^.+@.+$/.test(text)
+    ? // One at most, so that there is nothing beyond a cursor.
+      after || before
+      ? []
+      : await findByEmail(store, text)
+    : await findByName(store, text, request, [after, before])
+  return toConnection(rows, request, (row) => ({
     cursor: encodeCursor('u', row.score, row.id),
     node: {
       id: row.id,
@@ -85,12 +87,29 @@ export async function searchUsers(
   }))
 }
 
-/** Values for `matches`: the username key, the display name key, and their prefix patterns. */
-function matchValues(text: string): string[] {
+type Position = readonly [score: number, id: string] | null | undefined
+
+async function findByName(
+  store: Store,
+  text: string,
+  { backward, limit }: PageRequest,
+  [after, before]: readonly Position[],
+): Promise<MatchRow[]> {
   const username = text.replace(/^@/, '').toLowerCase()
   const name = searchKey(text)
-  const pattern = name.replace(/[\\%_]/g, '\\$&')
-  return [username, name, `${username.replace(/[\\%_]/g, '\\$&')}%`, `${pattern}%`, `% ${pattern}%`]
+  // An @ alone, a mark without its letter: nothing is left, and the prefix of nothing would be everyone.
+  if (username === '' || name === '') return []
+  const [usernamePattern, pattern] = [username, name].map((key) => `${key.replace(/[\\%_]/g, '\\$&')}%`)
+  return store.query<MatchRow>(backward ? backwardStatement : forwardStatement, [
+    username,
+    name,
+    usernamePattern,
+    pattern,
+    `% ${pattern}`,
+    ...(after ?? [null, null]),
+    ...(before ?? [null, null]),
+    limit + 1,
+  ])
 }
 
 const emailStatement = {

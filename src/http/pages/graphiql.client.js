@@ -1,5 +1,4 @@
 // @ts-check
-/* global YogaGraphiQL, graphqlWs, monaco */
 
 /**
  * What GraphiQL lacks for a server with logins: it keeps the session of a login, sends it with every
@@ -7,6 +6,8 @@
  * Served as it is: plain JavaScript for the browser.
  */
 ;(() => {
+  /** @type {any} What the other scripts of the page define: YogaGraphiQL, graphqlWs and monaco. */
+  const page = globalThis
   const config = JSON.parse(element('config').textContent ?? '')
   const endpoint = new URL(config.endpoint, location.href)
 
@@ -107,8 +108,10 @@
     return false
   }
 
-  /** What to send as `authorization`; the headers editor wins over the session. */
-  /** @param {Record<string, string>} headers @returns {Promise<string | null>} */
+  /**
+   * What to send as `authorization`; the headers editor wins over the session.
+   * @param {Record<string, string>} headers @returns {Promise<string | null>}
+   */
   async function authorization(headers) {
     const own = ownAuthorization(headers)
     if (own !== null) return own
@@ -175,8 +178,10 @@
     see('chatId', (data.createDirectChat ?? data.createGroupChat)?.chat?.id)
   }
 
-  /** JSON with the known ids where a variable of that name is empty, or was filled in by us before. */
-  /** @param {string} json @param {Record<string, string>} values */
+  /**
+   * JSON with the known ids where a variable of that name is empty, or was filled in by us before.
+   * @param {string} json @param {Record<string, string>} values
+   */
   function fill(json, values) {
     return json.replace(/("(\w+)"\s*:\s*)"([^"\\]*)"/g, (whole, start, name, old) => {
       const value = Object.hasOwn(values, name) ? values[name] : undefined
@@ -189,7 +194,7 @@
 
   /** @param {Record<string, string>} [values] */
   function fillEditor(values = withNewMessageId()) {
-    const models = globalThis.monaco?.editor.getModels() ?? []
+    const models = page.monaco?.editor.getModels() ?? []
     const model = models.find((/** @type {any} */ candidate) => candidate.uri.path.endsWith('variables.json'))
     if (model === undefined) return
     const text = model.getValue()
@@ -262,6 +267,7 @@
         ? 'Your session is over: log in again with the first tab.'
         : 'Log in first: run the first tab.'
     }
+    if (result.data?.viewer === null) return 'Nobody is signed in: run the first tab.'
     const codes = Object.values(result.data ?? {}).map((value) => value?.code)
     if (codes.includes('IDEMPOTENCY_KEY_REUSED')) {
       return 'That clientMessageId is taken by another text: empty it, and the page makes up a new one.'
@@ -274,8 +280,10 @@
 
   // ------------------------------------------------------------------ subscriptions
 
-  /** An observable, which is one of the things GraphiQL takes from a fetcher. */
-  /** @param {any} payload @param {Record<string, string>} headers */
+  /**
+   * An observable, which is one of the things GraphiQL takes from a fetcher.
+   * @param {any} payload @param {Record<string, string>} headers
+   */
   function subscription(payload, headers) {
     return {
       /** @param {any} sink */
@@ -320,7 +328,7 @@
     let refused = false
     const url = new URL(endpoint)
     url.protocol = url.protocol.replace('http', 'ws')
-    return graphqlWs.createClient({
+    return page.graphqlWs.createClient({
       url: url.href,
       async connectionParams() {
         if (refused) await refresh()
@@ -388,7 +396,7 @@
     location.reload()
   }
 
-  globalThis.MonacoEnvironment = {
+  page.MonacoEnvironment = {
     globalAPI: true,
     getWorkerUrl: (/** @type {string} */ _module, /** @type {string} */ label) =>
       config.workers[label] ?? config.workers.editorWorkerService,
@@ -400,8 +408,11 @@
 
   // This script runs before GraphiQL's, which reads the environment above as it loads.
   document.addEventListener('DOMContentLoaded', () => {
+    page.monaco.editor.onDidCreateEditor((/** @type {any} */ editor) =>
+      editor.updateOptions({ wordWrap: 'on' }),
+    )
     const isFirstVisit = storage.getItem('graphiql:tabState') === null
-    YogaGraphiQL.renderYogaGraphiQL(element('root'), {
+    page.YogaGraphiQL.renderYogaGraphiQL(element('root'), {
       fetcher,
       storage,
       onTabChange,

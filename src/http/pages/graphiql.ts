@@ -152,5 +152,7 @@ body.graphiql-dark {
 }
 #bar button:hover, #bar a:hover { text-decoration: underline; }
 #bar [hidden] { display: none; }
+/* What makes tabs draggable moves them before they are dragged: off from under the pointer that clicks them. */
+.graphiql-container .graphiql-tab { transform: none !important; }
 .loading { margin: 20vh 0; text-align: center; font: 16px system-ui, sans-serif; color: #6b7280; }
 `

@@ -1,7 +1,7 @@
 /** An operation that GraphiQL opens in a tab of its own. */
 export interface TourTab {
   readonly query: string
-  /** As JSON. Empty strings in `fillable` places are filled in by the page. */
+  /** As JSON. The page fills in ids that are empty. */
   readonly variables?: string
 }
 
@@ -16,8 +16,8 @@ export function createTour(options: { demo: boolean }): readonly TourTab[] {
     ? [logIn, whoAmI, findPeople, openChat, readChat, sendMessage, subscribe]
     : [register, whoAmI, findPeople, newGroup, readChat, sendMessage, subscribe]
   return steps.map(({ title, about, query, variables }, index) => {
-    const heading = [`${index + 1} of ${steps.length}: ${title}`, '', ...about]
-    const comment = heading.map((line) => `# ${line}`.trimEnd()).join('\n')
+    // On one line, which the editor wraps at whatever width it has.
+    const comment = `# ${index + 1} of ${steps.length}: ${title}\n#\n# ${about.join(' ')}`
     const tab = { query: `${comment}\n\n${query.trim()}\n` }
     return variables === undefined ? tab : { ...tab, variables: JSON.stringify(variables, null, 2) }
   })
@@ -25,7 +25,7 @@ export function createTour(options: { demo: boolean }): readonly TourTab[] {
 
 interface Step {
   readonly title: string
-  /** What it shows and what to do: lines of at most 80 characters, so that none is cut off. */
+  /** What it shows and what to do, in a few sentences. */
   readonly about: readonly string[]
   readonly query: string
   readonly variables?: object

@@ -1,0 +1,312 @@
+import { type GraphQLObjectType, OperationTypeNode } from 'graphql'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { toGlobalId, uuidv7 } from '../../src/core/ids.ts'
+import { createSchema } from '../../src/graphql/schema.ts'
+import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
+import { createGroupChat, sendMessage } from '../testkit/chats.ts'
+import type { Data, TestClient } from '../testkit/client.ts'
+import {
+  CreateDirectChat,
+  CreateGroupChat,
+  DeleteMessage,
+  EditMessage,
+  EventCursor,
+  Login,
+  Logout,
+  MarkChatRead,
+  RefreshTokens,
+  Register,
+  SendMessage,
+} from '../testkit/operations.ts'
+
+/** What an operation is pointed at. */
+interface Target {
+  readonly chatId: string
+  readonly messageId: string
+  readonly userId: string
+  /** From before everything that happened in the chat. */
+  readonly cursor: string
+}
+
+/** Who asks, and about what. */
+const situations = [
+  'anonymous',
+  'stranger',
+  'removed member',
+  'member, not the author',
+  'author of a deleted message',
+  'member of a deleted chat',
+] as const
+type Situation = (typeof situations)[number]
+
+interface Row {
+  readonly operation: string
+  readonly variables?: (target: Target) => object
+  /**
+   * For each situation: a code, `null` for a field (or every item of a list) that is null, `ok` for
+   * anything else.
+   */
+  readonly outcomes: readonly [string, string, string, string, string, string]
+}
+
+const no = 'UNAUTHENTICATED'
+const gone = 'NOT_FOUND'
+let sends = 0
+
+/** Every root field, and what becomes of it. A new one needs a row. */
+const table: Record<string, Row> = {
+  'Query.viewer': { operation: '{ viewer { email } }', outcomes: ['null', 'ok', 'ok', 'ok', 'ok', 'ok'] },
+  'Query.node': {
+    operation: 'query ($messageId: ID!) { node(id: $messageId) { id } }',
+    variables: ({ messageId }) => ({ messageId }),
+    outcomes: [no, 'null', 'null', 'ok', 'ok', 'null'],
+  },
+  'Query.nodes': {
+    operation: 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
+    variables: ({ chatId, messageId }) => ({ ids: [chatId, messageId] }),
+    outcomes: [no, 'null', 'null', 'ok', 'ok', 'null'],
+  },
+  'Query.user': {
+    operation: '{ user(username: "nobody_at_all") { id } }',
+    outcomes: [no, 'null', 'null', 'null', 'null', 'null'],
+  },
+  'Query.users': {
+    operation: '{ users(search: "nobody") { edges { node { id } } } }',
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
+  'Query.chat': {
+    operation: 'query ($chatId: ID!) { chat(id: $chatId) { id } }',
+    variables: ({ chatId }) => ({ chatId }),
+    outcomes: [no, 'null', 'null', 'ok', 'ok', 'null'],
+  },
+  'Mutation.register': {
+    operation: Register,
+    variables: () => ({ input: { username: '', email: '', password: '' } }),
+    outcomes: expectEverywhere('VALIDATION_FAILED'),
+  },
+  'Mutation.login': {
+    operation: Login,
+    variables: () => ({ input: { identifier: 'nobody_at_all', password: '' } }),
+    outcomes: expectEverywhere('INVALID_CREDENTIALS'),
+  },
+  'Mutation.refreshTokens': {
+    operation: RefreshTokens,
+    variables: () => ({ input: { refreshToken: 'none' } }),
+    outcomes: expectEverywhere('INVALID_REFRESH_TOKEN'),
+  },
+  'Mutation.createDirectChat': {
+    operation: CreateDirectChat,
+    variables: ({ userId }) => ({ input: { userId } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
+  },
+  'Mutation.createGroupChat': {
+    operation: CreateGroupChat,
+    variables: () => ({ input: { title: 'Mine' } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
+  'Mutation.markChatRead': {
+    operation: MarkChatRead,
+    variables: ({ chatId }) => ({ input: { chatId, sequence: 1 } }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  },
+  'Mutation.sendMessage': {
+    operation: SendMessage,
+    variables: ({ chatId }) => ({
+      input: { chatId, text: 'let me in', clientMessageId: `denied ${++sends}` },
+    }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  },
+  'Mutation.editMessage': {
+    operation: EditMessage,
+    variables: ({ messageId }) => ({ input: { messageId, text: 'words put into a mouth' } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'CONFLICT', gone],
+  },
+  'Mutation.deleteMessage': {
+    operation: DeleteMessage,
+    variables: ({ messageId }) => ({ input: { messageId } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'ok', gone],
+  },
+  'Subscription.messageAdded': subscriptionIn('messageAdded'),
+  'Subscription.messageEdited': subscriptionIn('messageEdited'),
+  'Subscription.messageDeleted': subscriptionIn('messageDeleted'),
+  'Subscription.events': {
+    operation: 'subscription ($cursor: String!) { events(after: $cursor) { cursor } }',
+    variables: ({ cursor }) => ({ cursor }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
+  // Last: it ends the session.
+  'Mutation.logout': { operation: Logout, outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'] },
+}
+
+function expectEverywhere(code: string): Row['outcomes'] {
+  return [code, code, code, code, code, code]
+}
+
+function subscriptionIn(field: string): Row {
+  return {
+    operation: `subscription ($chatId: ID, $cursor: String) { ${field}(chatId: $chatId, after: $cursor) { cursor } }`,
+    variables: ({ chatId, cursor }) => ({ chatId, cursor }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  }
+}
+
+let app: TestApp
+let askers: Record<Situation, { client: TestClient; target: Target }>
+
+beforeAll(async () => {
+  app = await startTestApp()
+  const [owner, author, member, other, removed, stranger] = (await Promise.all(
+    ['owner', 'author', 'member', 'other', 'removed', 'stranger'].map((name) => app.register(name)),
+  )) as [TestUser, TestUser, TestUser, TestUser, TestUser, TestUser]
+  const everyone = [author.id, member.id, other.id, removed.id]
+  const cursor = (await owner.run(EventCursor)).viewer.eventCursor
+
+  /** A group in which every kind of event has happened. */
+  async function createGroup(): Promise<{ standing: Target; deleted: Target }> {
+    const chatId = await createGroupChat(owner, everyone)
+    const [standing, deleted] = [
+      await sendMessage(author, chatId, 'one'),
+      await sendMessage(author, chatId, 'two'),
+    ]
+    await author.run(EditMessage, { input: { messageId: standing.id, text: 'one, edited' } })
+    await author.run(DeleteMessage, { input: { messageId: deleted.id } })
+    const base = { chatId, userId: author.id, cursor }
+    return { standing: { ...base, messageId: standing.id }, deleted: { ...base, messageId: deleted.id } }
+  }
+  const [{ standing, deleted }, over] = [await createGroup(), await createGroup()]
+  const { query } = app.app.database
+  const rowId = (globalId: string) => Buffer.from(globalId, 'base64url').toString().split(':')[1]
+  await query({ name: 'test_delete_chat', text: 'UPDATE chats SET deleted_at = now() WHERE id = $1' }, [
+    rowId(over.standing.chatId),
+  ])
+  await query({ name: 'test_remove_member', text: 'DELETE FROM chat_members WHERE user_id = $1' }, [
+    rowId(removed.id),
+  ])
+  askers = {
+    anonymous: { client: app.anonymous, target: standing },
+    stranger: { client: stranger, target: standing },
+    'removed member': { client: removed, target: standing },
+    'member, not the author': { client: member, target: standing },
+    'author of a deleted message': { client: author, target: deleted },
+    'member of a deleted chat': { client: other, target: over.standing },
+  }
+})
+afterAll(() => app.dispose())
+
+interface Outcome {
+  readonly data?: Data
+  readonly errors?: readonly { extensions?: Data }[]
+}
+
+/** An answer; for a subscription its first event, or the errors that it could not start with. */
+async function ask(client: TestClient, operation: string, variables: object | undefined): Promise<Outcome> {
+  if (!operation.startsWith('subscription')) {
+    const { data, errors } = await client.send(operation, variables)
+    return { data, errors }
+  }
+  const live = client.subscribe(operation, variables)
+  try {
+    await Promise.race([live.ended, live.take(1).catch(() => null)])
+    return Array.isArray(live.failure) ? { errors: live.failure } : { data: live.events[0] }
+  } finally {
+    await live.stop()
+  }
+}
+
+function summaryOf({ data, errors }: Outcome): string {
+  if (errors !== undefined && errors.length > 0) return String(errors[0]?.extensions?.['code'])
+  const [field] = Object.values<Data>(data)
+  if (field === null || (Array.isArray(field) && field.every((item) => item === null))) return 'null'
+  return field.code ?? 'ok'
+}
+
+const rootFields = (): string[] => {
+  const schema = createSchema()
+  return Object.values(OperationTypeNode).flatMap((operation) => {
+    const type = schema.getRootType(operation) as GraphQLObjectType
+    return Object.keys(type.getFields()).map((field) => `${type.name}.${field}`)
+  })
+}
+
+test('every operation of the schema has its row', () => {
+  expect(Object.keys(table).sort()).toEqual(rootFields().sort())
+})
+
+describe.each(Object.entries(table))('%s', (_name, { operation, variables, outcomes }) => {
+  test.each(situations.map((situation, i) => [situation, outcomes[i]] as const))(
+    '%s: %s',
+    async (situation, expected) => {
+      const { client, target } = askers[situation]
+      expect(summaryOf(await ask(client, operation, variables?.(target)))).toBe(expected)
+    },
+  )
+})
+
+describe('a missing thing and a forbidden one give the identical answer', () => {
+  test.each(
+    Object.entries(table).filter(([, row]) => row.outcomes[1] === gone || row.outcomes[2] === 'null'),
+  )('%s', async (_name, { operation, variables }) => {
+    const stranger = await app.register('stranger')
+    const { target } = askers.anonymous
+    const pointedAt = (chatId: string, messageId: string): Target => ({ ...target, chatId, messageId })
+    const answers = await Promise.all(
+      [
+        target,
+        pointedAt(toGlobalId('Chat', uuidv7()), toGlobalId('Message', uuidv7())),
+        // Of the wrong type, of no type, and no id at all.
+        pointedAt(toGlobalId('User', uuidv7()), toGlobalId('User', uuidv7())),
+        pointedAt(Buffer.from(`Chet:${uuidv7()}`).toString('base64url'), 'TWVzc2FnZTox'),
+        pointedAt('', ''),
+      ].map((each) => ask(stranger, operation, variables?.(each))),
+    )
+    for (const answer of answers) expect(answer).toEqual(answers[0])
+  })
+})
+
+test('a refusal is for its caller alone: whoever sends the same document next is not refused', async () => {
+  const alice = await app.register('alice')
+  const [document, other] = [
+    '{ user(username: "refused_first") { id } }',
+    '{ user(username: "allowed_first") { id } }',
+  ]
+  expect(await app.anonymous.codeOf(document)).toBe(no)
+  expect(await app.client('garbage').codeOf(document)).toBe(no)
+  expect(await alice.run(document)).toEqual({ user: null })
+  expect(await alice.run(other)).toEqual({ user: null })
+  expect(await app.anonymous.codeOf(other)).toBe(no)
+  expect(await app.client('garbage').codeOf(other)).toBe(no)
+  const viewer = '{ viewer { user { username } } }'
+  expect(await app.client('garbage').codeOf(viewer)).toBe(no)
+  expect(await app.anonymous.run(viewer)).toEqual({ viewer: null })
+})
+
+describe('an anonymous caller learns nothing of the schema behind the login', () => {
+  test.each([
+    '{ chat(id: "1") { nothing } }',
+    '{ chat }',
+    '{ chat(nothing: 1) { id } }',
+    '{ nothing }',
+    '{ viewer { email } nothing }',
+    'mutation { nothing }',
+    'subscription { nothing }',
+    'query ($a: Nothing) { chat(id: $a) { id } }',
+    '{ ...All } fragment All on Query { chat(id: "1") { nothing } }',
+    '{ ... on Query { ... on Query { chat(id: "1") { nothing } } } }',
+    '{ viewer: chat(id: "1") { nothing } }',
+    'query One { viewer { email } } query Two { chat(id: "1") { nothing } }',
+    '{ viewer { email } chat(id: "1") @skip(if: true) { nothing } }',
+  ])('%s', async (operation) => {
+    const { status, data, errors } = await app.anonymous.send(operation)
+    expect({ status, data }).toEqual({ status: 401, data: undefined })
+    expect(errors).toEqual([
+      {
+        message: 'Log in first: this needs a valid access token.',
+        extensions: { code: 'UNAUTHENTICATED' },
+      },
+    ])
+    const live = app.anonymous.subscribe(operation)
+    await live.ended
+    expect(live.failure).toMatchObject([{ extensions: { code: 'UNAUTHENTICATED' } }])
+    await live.stop()
+  })
+})

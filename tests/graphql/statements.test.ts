@@ -1,0 +1,226 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
+import { createGroupChat, sendMessage } from '../testkit/chats.ts'
+import type { Data, TestClient } from '../testkit/client.ts'
+import {
+  ChatMembers,
+  CreateDirectChat,
+  CreateGroupChat,
+  DeleteMessage,
+  EditMessage,
+  Login,
+  Logout,
+  MarkChatRead,
+  NodesById,
+  RefreshTokens,
+  Register,
+  SearchUsers,
+  SendMessage,
+  UserByUsername,
+} from '../testkit/operations.ts'
+
+/** Someone with this many chats, and this many messages in the first of them. */
+interface World {
+  readonly size: number
+  readonly viewer: TestUser
+  readonly chatIds: readonly string[]
+  readonly messages: readonly Data[]
+}
+
+let app: TestApp
+let bob: TestUser
+let carol: TestUser
+let worlds: World[]
+beforeAll(async () => {
+  app = await startTestApp()
+  ;[bob, carol] = [await app.register('bob'), await app.register('carol')]
+  worlds = [await createWorld(1), await createWorld(50)]
+  // The check of a session is remembered from its first request on.
+  await bob.run('{ viewer { email } }')
+})
+afterAll(() => app.dispose())
+
+async function createWorld(size: number): Promise<World> {
+  const viewer = await app.register('viewer')
+  const chatIds = await Promise.all(
+    Array.from({ length: size }, (_, i) => createGroupChat(viewer, [bob.id, carol.id], `Chat ${i}`)),
+  )
+  const [first = ''] = chatIds
+  await Promise.all(chatIds.map((chatId) => sendMessage(bob, chatId, 'hello')))
+  const more = Array.from({ length: size - 1 }, (_, i) =>
+    sendMessage(i % 2 ? bob : viewer, first, `more ${i}`),
+  )
+  await Promise.all(more)
+  const { chat } = await viewer.run(Messages, { id: first, last: size })
+  return { size, viewer, chatIds, messages: chat.messages.edges.map(({ node }: Data) => node) }
+}
+
+/** What the log does by itself, at moments of its own, for whoever follows it. */
+const background = /pg_notify|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
+
+async function count(client: TestClient, operation: string, variables?: object): Promise<number> {
+  const { result, statements } = await app.statements(() => client.send(operation, variables))
+  expect(result.errors).toEqual([])
+  expect(JSON.stringify(result.data)).not.toContain('"code"')
+  return statements.filter((sql) => !background.test(sql)).length
+}
+
+const Chats = `query ($size: Int!) { viewer { email user { displayName } unreadCount chats(first: $size) { edges { node {
+  id title unreadCount memberCount viewerMembership { role user { username } }
+  lastMessage { text author { username } viewerCanEdit viewerCanDelete chat { title } }
+  members(first: 3) { edges { node { role user { username } } } } } } pageInfo { hasNextPage } } } }`
+
+const Messages = `query ($id: ID!, $last: Int!) { chat(id: $id) { messages(last: $last) { edges { cursor node {
+  id text author { username displayName } viewerCanEdit viewerCanDelete chat { title } } }
+  pageInfo { hasPreviousPage } } } }`
+
+const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { node {
+  messages(last: 2) { edges { node { text author { username } } } } } } } } }`
+
+const Poll =
+  'query ($after: String!) { viewer { eventCursor events(after: $after) { edges { node { cursor } } } } }'
+
+describe('a read costs the same number of statements for one item and for fifty', () => {
+  test.each<[string, number, string, (world: World) => object]>([
+    ['the list of chats with all that a list shows', 10, Chats, ({ size }) => ({ size })],
+    ['chats with their messages', 2, Nested, ({ size }) => ({ size })],
+    ['a page of messages', 3, Messages, ({ size, chatIds }) => ({ id: chatIds[0], last: size })],
+    ['a page of members', 4, ChatMembers, ({ chatIds }) => ({ id: chatIds[0] })],
+    ['nodes of one type', 1, NodesById, ({ chatIds }) => ({ ids: chatIds })],
+    [
+      'nodes of three types',
+      3,
+      NodesById,
+      ({ chatIds, messages }) => ({
+        ids: [bob.id, ...chatIds.slice(0, 49), ...messages.slice(0, 50).map(({ id }) => id)],
+      }),
+    ],
+    ['a search', 1, SearchUsers, ({ size }) => ({ search: size === 1 ? 'carol' : 'viewer', first: size })],
+    ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
+    ['a user', 1, UserByUsername, () => ({ username: bob.username })],
+  ])('%s: %i', async (_what, expected, operation, variables) => {
+    const counts: number[] = []
+    for (const world of worlds) counts.push(await count(world.viewer, operation, variables(world)))
+    expect(counts).toEqual([expected, expected])
+  })
+
+  test('a page of the log: 3', async () => {
+    const cursor = (await bob.run('{ viewer { eventCursor } }')).viewer.eventCursor
+    const counts: number[] = []
+    for (const size of [1, 18]) {
+      for (let i = 0; i < size; i++) await sendMessage(bob, worlds[0]?.chatIds[0] ?? '', 'news')
+      counts.push(await countPoll(cursor))
+    }
+    expect(counts).toEqual([3, 3])
+  })
+
+  async function countPoll(after: string): Promise<number> {
+    const { result, statements } = await app.statements(async () => {
+      // The log shows a message some milliseconds after it was sent.
+      for (;;) {
+        const answer = await bob.run(Poll, { after })
+        if (answer.viewer.events.edges.length > 0) return answer
+      }
+    })
+    expect(result.viewer.events.edges.length).toBeGreaterThan(0)
+    const last = statements.filter((sql) => !background.test(sql)).reverse()
+    return last.findIndex((sql) => sql.includes('UNION ALL')) + 1
+  }
+})
+
+test('the root fields of one operation share their look-ups', async () => {
+  const [world] = worlds
+  const [id] = world?.chatIds ?? []
+  const twice = `query ($id: ID!) { a: chat(id: $id) { title } b: chat(id: $id) { kind memberCount } viewer { email user { id } } }`
+  expect(await count(bob, twice, { id })).toBe(3)
+})
+
+describe('a write costs', () => {
+  let made = 0
+  const newText = () => ({ text: `text ${++made}`, clientMessageId: `statement ${made}` })
+  const chatId = () => worlds[1]?.chatIds[0] ?? ''
+
+  /** The chat of a message is a look-up of its own, so these do not ask for it. */
+  const [Send, Edit, Delete] = [SendMessage, EditMessage, DeleteMessage].map((operation) =>
+    operation.replace('chat { id }', ''),
+  ) as [string, string, string]
+
+  /** BEGIN and COMMIT are statements, too. */
+  test.each<[string, number, string, () => Promise<object> | object]>([
+    ['sending a message', 1, Send, () => ({ chatId: chatId(), ...newText() })],
+    [
+      'sending it again',
+      3,
+      Send,
+      async () => {
+        const input = { chatId: chatId(), ...newText() }
+        await bob.run(Send, { input })
+        return input
+      },
+    ],
+    [
+      'editing a message',
+      2,
+      Edit,
+      async () => ({ messageId: (await sendMessage(bob, chatId(), 'x')).id, text: 'y' }),
+    ],
+    [
+      'deleting a message',
+      2,
+      Delete,
+      async () => ({ messageId: (await sendMessage(bob, chatId(), 'x')).id }),
+    ],
+    [
+      'marking a chat as read',
+      4,
+      MarkChatRead,
+      async () => ({ chatId: chatId(), sequence: (await sendMessage(carol, chatId(), 'x')).sequence }),
+    ],
+    ['marking what was read already', 2, MarkChatRead, () => ({ chatId: chatId(), sequence: 1 })],
+    ['a direct chat', 9, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
+    [
+      'a direct chat that stands',
+      3,
+      CreateDirectChat,
+      async () => {
+        await bob.run(CreateDirectChat, { input: { userId: carol.id } })
+        return { userId: carol.id }
+      },
+    ],
+    [
+      'a group of three',
+      8,
+      CreateGroupChat,
+      () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
+    ],
+    ['a group of one', 8, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['a login', 5, Login, () => ({ identifier: bob.username, password: testPassword })],
+    [
+      'a registration',
+      6,
+      Register,
+      () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
+    ],
+    [
+      'a refresh of tokens',
+      1,
+      RefreshTokens,
+      async () => ({ refreshToken: (await app.register('new')).refreshToken }),
+    ],
+  ])('%s: %i', async (_what, expected, operation, prepare) => {
+    const input = await prepare()
+    expect(await count(bob, operation, { input })).toBe(expected)
+  })
+
+  test('a logout: 4', async () => {
+    const leaving = await app.register('leaving')
+    await leaving.run('{ viewer { email } }')
+    expect(await count(leaving, Logout)).toBe(4)
+  })
+
+  test('a request of a session that was seen before: nothing for the check', async () => {
+    const seen = await app.register('seen')
+    const ask = () => count(seen, '{ viewer { email } }')
+    expect([await ask(), await ask(), await ask()]).toEqual([2, 1, 1])
+  })
+})
