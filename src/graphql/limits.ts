@@ -5,11 +5,9 @@ import {
   type FragmentDefinitionNode,
   GraphQLError,
   Kind,
-  NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
   type SelectionSetNode,
   type ValidationContext,
-  type ValidationRule,
 } from 'graphql'
 
 /**
@@ -40,10 +38,6 @@ export const maxValidationErrors = 3
 /** The sum over all fields, each counted as often as its page size allows. */
 export const maxCost = 10_000
 
-export function limitRules(options: { introspection: boolean }): ValidationRule[] {
-  return options.introspection ? [DocumentLimitsRule] : [DocumentLimitsRule, NoSchemaIntrospectionCustomRule]
-}
-
 const limits = [
   'depth',
   'fields',
@@ -56,7 +50,8 @@ const limits = [
 
 type Size = Record<(typeof limits)[number], number>
 
-function DocumentLimitsRule(context: ValidationContext): ASTVisitor {
+/** Reports an operation that is out of bounds. */
+export function DocumentLimitsRule(context: ValidationContext): ASTVisitor {
   return {
     OperationDefinition(operation) {
       const size = measure(operation, context)

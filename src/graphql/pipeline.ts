@@ -8,6 +8,7 @@ import {
   getOperationAST,
   getVariableValues,
   Kind,
+  NoSchemaIntrospectionCustomRule,
   parse,
   validate,
 } from 'graphql'
@@ -16,7 +17,7 @@ import { RequestError, unauthenticated } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Principal } from '../features/auth/viewer.ts'
 import { createExecutor } from './executor.ts'
-import { documentLimits, isOpenDocument, limitRules, maxCost, maxValidationErrors } from './limits.ts'
+import { DocumentLimitsRule, documentLimits, isOpenDocument, maxCost, maxValidationErrors } from './limits.ts'
 import { placeOf, toClientError } from './mask.ts'
 
 /** What each transport finds out before an operation starts. */
@@ -38,7 +39,7 @@ export function usePipeline(options: {
   suggestions: boolean
   logger: Logger
 }): Plugin<TransportContext> {
-  const rules = limitRules(options)
+  const extraRules = options.introspection ? [] : [NoSchemaIntrospectionCustomRule]
   const executor = createExecutor(options.schema)
   const mask = (error: unknown, context: TransportContext) =>
     toClientError(error, { requestId: context.requestId, logger: options.logger })
@@ -85,13 +86,16 @@ export function usePipeline(options: {
         else refuseStranger(result as DocumentNode, context)
       }
     },
-    onValidate({ addValidationRule, setValidationFn }) {
-      for (const rule of rules) addValidationRule(rule)
-      setValidationFn((schema, document, allRules, typeInfo) =>
-        validate(schema, document, allRules, { maxErrors: maxValidationErrors }, typeInfo)
+    onValidate({ setValidationFn }) {
+      setValidationFn((schema, document, standardRules, typeInfo) => {
+        // First and alone: some of the standard rules compare each field with each.
+        const oversize = validate(schema, document, [DocumentLimitsRule], { maxErrors: 1 })
+        if (oversize.length > 0) return oversize
+        const rules = [...standardRules, ...extraRules]
+        return validate(schema, document, rules, { maxErrors: maxValidationErrors }, typeInfo)
           .slice(0, maxValidationErrors)
-          .map((error) => (options.suggestions ? error : withoutSuggestion(error))),
-      )
+          .map((error) => (options.suggestions ? error : withoutSuggestion(error)))
+      })
     },
     onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
