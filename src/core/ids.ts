@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 
 /** The types that have a global id. */
-export type NodeType = 'User' | 'Chat' | 'ChatMember' | 'Message'
+export type NodeType = 'User' | 'Session' | 'Chat' | 'ChatMember' | 'Message'
 
+const nodeTypes: ReadonlySet<string> = new Set<NodeType>(['User', 'Session', 'Chat', 'ChatMember', 'Message'])
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 const latest = { ms: 0, count: 0 }
@@ -43,5 +44,5 @@ export function parseIdOf(type: NodeType, globalId: string): string | null {
 }
 
 function isNodeType(type: string | undefined): type is NodeType {
-  return type === 'User' || type === 'Chat' || type === 'ChatMember' || type === 'Message'
+  return nodeTypes.has(type ?? '')
 }

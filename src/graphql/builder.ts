@@ -8,6 +8,7 @@ import WithInputPlugin from '@pothos/plugin-with-input'
 import { unauthenticated } from '../core/errors.ts'
 import type PrismaTypes from '../db/generated/pothos.ts'
 import { getDatamodel } from '../db/generated/pothos.ts'
+import type { SessionView } from '../features/auth/session-actions.ts'
 import type { ChatView } from '../features/chats/access.ts'
 import type { MessageView } from '../features/messages/access.ts'
 import type { PublicUser } from '../features/users/access.ts'
@@ -16,6 +17,7 @@ import type { Context } from './context.ts'
 /** What the features load for a model, where that is not the model's whole row. */
 interface Shapes {
   User: PublicUser
+  Session: SessionView
   Chat: ChatView
   Message: MessageView
 }

@@ -94,6 +94,16 @@ const table: Record<string, Row> = {
     variables: () => ({ input: { refreshToken: 'none' } }),
     outcomes: expectEverywhere('INVALID_REFRESH_TOKEN'),
   },
+  'Mutation.revokeSession': {
+    operation: `mutation ($input: RevokeSessionInput!) { revokeSession(input: $input) {
+      __typename ... on UserError { code } } }`,
+    variables: ({ userId }) => ({ input: { sessionId: userId } }),
+    outcomes: [no, gone, gone, gone, gone, gone],
+  },
+  'Mutation.revokeOtherSessions': {
+    operation: 'mutation { revokeOtherSessions { revokedCount } }',
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
   'Mutation.createDirectChat': {
     operation: CreateDirectChat,
     variables: ({ userId }) => ({ input: { userId } }),

@@ -20,8 +20,10 @@ beforeAll(async () => {
   const bob = await app.register('bob')
   const chatId = await createDirectChat(alice, bob.id)
   const { chat } = await alice.run(ChatMembers, { id: chatId })
+  const { viewer } = await alice.run('{ viewer { sessions { edges { node { id } } } } }')
   ids = {
     User: bob.id,
+    Session: viewer.sessions.edges[0].node.id,
     Chat: chatId,
     ChatMember: chat.members.edges.find(({ node }: Data) => node.user.id === bob.id).node.id,
     Message: (await sendMessage(bob, chatId, 'hello')).id,
@@ -32,6 +34,7 @@ afterAll(() => app.dispose())
 /** Whether others may see a thing of each type. */
 const visibleToOthers: Record<string, boolean> = {
   User: true,
+  Session: false,
   Chat: false,
   ChatMember: false,
   Message: false,

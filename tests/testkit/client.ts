@@ -49,6 +49,8 @@ export function createTestClient(url: string, token?: string): TestClient {
       url: `${url.replace('http', 'ws')}/graphql`,
       webSocketImpl: WebSocket,
       retryAttempts: 0,
+      // Whoever waits for it hears of a close by `onClosed`.
+      onNonLazyError: () => {},
       ...(authorization && { connectionParams: { authorization } }),
       ...(onClosed && { on: { closed: onClosed } }),
       ...rest,

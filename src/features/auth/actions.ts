@@ -6,7 +6,7 @@ import type { Store, WriteTransaction } from '../../events/store.ts'
 import { searchKey } from '../users/search-key.ts'
 import type { Passwords } from './passwords.ts'
 import type { Authenticator } from './sessions.ts'
-import { type AccessTokens, createRefreshToken, hashRefreshToken } from './tokens.ts'
+import { type AccessTokens, createRefreshToken, hashRefreshToken, randomSecret } from './tokens.ts'
 import { couldBePassword, loginInput, registerInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
@@ -125,23 +125,24 @@ async function startSession(
   device: { deviceName: string | null; userAgent: string | null },
 ): Promise<LoggedIn> {
   const sessionId = uuidv7()
-  const refresh = createRefreshToken()
+  const refreshToken = createRefreshToken()
   const expiresAt = new Date(Date.now() + auth.refreshTokenTtlSeconds * 1000)
   await tx.prisma.session.create({
     data: {
       id: sessionId,
       userId,
-      refreshTokenHash: refresh.hash,
+      refreshSecret: randomSecret(),
       deviceName: device.deviceName,
-      userAgent: device.userAgent?.slice(0, 400) ?? null,
+      userAgent: device.userAgent,
       expiresAt,
+      refreshTokens: { create: { hash: hashRefreshToken(refreshToken) } },
     },
     select: { id: true },
   })
-  return loggedIn(auth, { userId, sessionId }, refresh.token, expiresAt)
+  return loggedIn(auth, { userId, sessionId }, refreshToken, expiresAt)
 }
 
-function loggedIn(
+export function loggedIn(
   auth: Auth,
   session: { userId: string; sessionId: string },
   refreshToken: string,
@@ -157,43 +158,4 @@ function loggedIn(
       refreshTokenExpiresAt,
     },
   }
-}
-
-/**
- * New tokens for a session; the old refresh token is worth nothing from then on. Of two uses at once
- * one wins.
- * @throws AuthenticationError `INVALID_REFRESH_TOKEN`
- */
-export async function refreshTokens(
-  store: Store,
-  auth: Auth,
-  input: { refreshToken: string },
-): Promise<LoggedIn> {
-  const refresh = createRefreshToken()
-  const expiresAt = new Date(Date.now() + auth.refreshTokenTtlSeconds * 1000)
-  const [session] = await store.prisma.session.updateManyAndReturn({
-    where: {
-      refreshTokenHash: hashRefreshToken(input.refreshToken),
-      revokedAt: null,
-      expiresAt: { gt: new Date() },
-    },
-    data: { refreshTokenHash: refresh.hash, expiresAt, lastUsedAt: new Date() },
-    select: { id: true, userId: true },
-  })
-  if (session === undefined) throw new AuthenticationError('INVALID_REFRESH_TOKEN')
-  return loggedIn(auth, { userId: session.userId, sessionId: session.id }, refresh.token, expiresAt)
-}
-
-/** Ends the viewer's session: its tokens are refused and its sockets closed, in every process. */
-export async function logout(store: Store, auth: Auth, viewer: Viewer): Promise<void> {
-  await store.write(async (tx) => {
-    await tx.prisma.session.update({
-      where: { id: viewer.sessionId },
-      data: { revokedAt: new Date() },
-      select: { id: true },
-    })
-    await tx.append({ kind: 'SESSION_REVOKED', userId: viewer.userId, subjectId: viewer.sessionId })
-  })
-  // The log tells every process; this one need not wait for it.
-  auth.authenticator.forget(viewer.sessionId)
 }

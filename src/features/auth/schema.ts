@@ -1,9 +1,19 @@
-import { AuthenticationError, ConflictError, ValidationError } from '../../core/errors.ts'
+import { AuthenticationError, ConflictError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
+import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
+import { pageCost } from '../../graphql/pages.ts'
 import { publicUser } from '../users/access.ts'
 import { User } from '../users/schema.ts'
-import { type IssuedTokens, type LoggedIn, login, logout, refreshTokens, register } from './actions.ts'
+import { type IssuedTokens, type LoggedIn, login, register } from './actions.ts'
+import {
+  findSessions,
+  listSessions,
+  logout,
+  refreshTokens,
+  revokeOtherSessions,
+  revokeSession,
+} from './session-actions.ts'
 import type { Viewer } from './viewer.ts'
 
 /** The viewer's own account; fields that ask at the same moment share one statement. */
@@ -18,6 +28,45 @@ async function ownAccount(context: Context, viewer: Viewer) {
   if (account === undefined) throw new Error('A session outlived its account.')
   return account
 }
+
+const SessionType = builder.prismaObject('Session', {
+  description: 'One login of the viewer on one device. Nobody else sees it.',
+  interfaces: [Node],
+  fields: (t) => ({
+    id: t.id({ description: 'The global id.', resolve: globalId('Session') }),
+    deviceName: t.exposeString('deviceName', {
+      nullable: true,
+      description: 'What the client called the device when logging in, if it did.',
+    }),
+    userAgent: t.exposeString('userAgent', {
+      nullable: true,
+      description:
+        'What the client called itself when logging in: its `User-Agent` header, 400 characters at most.',
+    }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the login was.' }),
+    lastUsedAt: t.expose('lastUsedAt', {
+      type: 'DateTime',
+      description:
+        'When tokens were given out for it last. A client that is in use refreshes them all the time.',
+    }),
+    expiresAt: t.expose('expiresAt', {
+      type: 'DateTime',
+      description: 'When it ends unless its tokens are refreshed before.',
+    }),
+    isCurrent: t.boolean({
+      description: 'Whether it is the one that asks.',
+      resolve: (session, _args, { principal }) =>
+        principal.kind === 'user' && principal.sessionId === session.id,
+    }),
+  }),
+})
+
+const SessionConnection = builder.connectionObject(
+  { type: SessionType, name: 'SessionConnection', description: 'A page of sessions.' },
+  { name: 'SessionEdge', description: 'A session in a page.' },
+)
+
+nodeLoader('Session', (context, ids) => findSessions(context.store, viewerOf(context), ids))
 
 export const ViewerType = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The one who is asking, and all that is theirs alone.',
@@ -35,6 +84,15 @@ export const ViewerType = builder.objectRef<Viewer>('Viewer').implement({
       description: 'Whether the email address was proved to be theirs.',
       resolve: async (viewer, _args, context) => (await ownAccount(context, viewer)).emailVerified,
     }),
+    sessions: t.connection(
+      {
+        type: SessionType,
+        complexity: pageCost(),
+        description: 'Where the viewer is logged in, newest login first. Pages of 20 unless asked otherwise.',
+        resolve: (viewer, args, context) => listSessions(context.store, viewer, args),
+      },
+      SessionConnection,
+    ),
   }),
 })
 
@@ -97,6 +155,24 @@ const LogoutPayload = builder.objectRef<{ success: boolean }>('LogoutPayload').i
     success: t.exposeBoolean('success', { description: 'Always true: a session that is over cannot ask.' }),
   }),
 })
+
+const RevokeSessionPayload = builder
+  .objectRef<{ revokedSessionId: string }>('RevokeSessionPayload')
+  .implement({
+    description: 'A session is over.',
+    fields: (t) => ({
+      revokedSessionId: t.exposeID('revokedSessionId', { description: 'Its id.' }),
+    }),
+  })
+
+const RevokeOtherSessionsPayload = builder
+  .objectRef<{ revokedCount: number }>('RevokeOtherSessionsPayload')
+  .implement({
+    description: 'The other sessions are over.',
+    fields: (t) => ({
+      revokedCount: t.exposeInt('revokedCount', { description: 'How many there were.' }),
+    }),
+  })
 
 builder.queryField('viewer', (t) =>
   t.field({
@@ -165,7 +241,8 @@ builder.mutationFields((t) => ({
   refreshTokens: t.fieldWithInput({
     type: RefreshTokensPayload,
     skipTypeScopes: true,
-    description: 'New tokens for a session whose access token ends. Each refresh token works once.',
+    description:
+      'New tokens for a session whose access token ends. Each refresh token works once; a client that lost the answer may ask again within 30 seconds and gets the same one. A used token that comes back later ends the session: somebody else has it.',
     typeOptions: { name: 'RefreshTokensInput', description: 'What a session goes on with.' },
     errors: {
       types: [AuthenticationError],
@@ -177,7 +254,7 @@ builder.mutationFields((t) => ({
         description: 'The newest refresh token of the session.',
       }),
     },
-    resolve: (_root, { input }, context) => refreshTokens(context.store, context.auth, input),
+    resolve: (_root, { input }, context) => refreshTokens(context.store, context.auth, context.logger, input),
   }),
   logout: t.field({
     type: LogoutPayload,
@@ -187,5 +264,26 @@ builder.mutationFields((t) => ({
       await logout(context.store, context.auth, viewerOf(context))
       return { success: true }
     },
+  }),
+  revokeSession: t.fieldWithInput({
+    type: RevokeSessionPayload,
+    description:
+      'Ends one session of the viewer: its tokens are refused from now on, and its sockets close with code 4403.',
+    typeOptions: { name: 'RevokeSessionInput', description: 'Which session.' },
+    errors: {
+      types: [NotFoundError],
+      union: { name: 'RevokeSessionResult', description: 'The session is over, or why not.' },
+    },
+    input: { sessionId: t.input.id({ required: true, description: 'The id of the session.' }) },
+    resolve: async (_root, { input }, context) => ({
+      revokedSessionId: await revokeSession(context.store, context.auth, viewerOf(context), input),
+    }),
+  }),
+  revokeOtherSessions: t.field({
+    type: RevokeOtherSessionsPayload,
+    description: 'Ends every session of the viewer but the one that asks.',
+    resolve: async (_root, _args, context) => ({
+      revokedCount: await revokeOtherSessions(context.store, context.auth, viewerOf(context)),
+    }),
   }),
 }))

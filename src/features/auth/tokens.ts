@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import jwt from 'jsonwebtoken'
 import { z } from 'zod'
 
@@ -92,10 +92,23 @@ export function createAccessTokens(options: {
   }
 }
 
-/** A refresh token: 256 random bits for the client, of which only a hash is kept. */
-export function createRefreshToken(): { token: string; hash: Uint8Array<ArrayBuffer> } {
-  const token = randomBytes(32).toString('base64url')
-  return { token, hash: hashRefreshToken(token) }
+/** 256 bits of randomness, as bytes. */
+export function randomSecret(): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(randomBytes(32))
+}
+
+/** The first refresh token of a session: 256 random bits for the client, of which only a hash is kept. */
+export function createRefreshToken(): string {
+  return randomBytes(32).toString('base64url')
+}
+
+/**
+ * The refresh token after this one. It is derived from the token and a secret of its session, so that
+ * the answer to a lost request can be repeated although the token itself is not stored; without both it
+ * is as good as random.
+ */
+export function succeedRefreshToken(token: string, sessionSecret: Uint8Array): string {
+  return createHmac('sha256', sessionSecret).update(token).digest('base64url')
 }
 
 export function hashRefreshToken(token: string): Uint8Array<ArrayBuffer> {

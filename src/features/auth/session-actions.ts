@@ -1,0 +1,187 @@
+import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
+import { AuthenticationError, NotFoundError } from '../../core/errors.ts'
+import { parseIdOf } from '../../core/ids.ts'
+import type { Logger } from '../../core/logger.ts'
+import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
+import type { Session } from '../../db/generated/prisma/client.ts'
+import type { Store } from '../../events/store.ts'
+import { type Auth, type LoggedIn, loggedIn } from './actions.ts'
+import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
+import type { Viewer } from './viewer.ts'
+
+/**
+ * How long a refresh token that was used already may come again and get the same answer: the time in
+ * which a client that lost the answer asks once more.
+ */
+const refreshGraceSeconds = 30
+
+const findToken = {
+  name: 'sessions_find_refresh_token',
+  text: `SELECT t.session_id, s.user_id, s.refresh_secret FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+    WHERE t.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now()`,
+}
+
+interface FoundToken {
+  readonly session_id: string
+  readonly user_id: string
+  readonly refresh_secret: Buffer
+}
+
+/** Of any number of uses at once the token's row lets one through; the others wait for it and then see it. */
+const useToken = {
+  name: 'sessions_use_refresh_token',
+  text: `WITH used AS (
+      UPDATE refresh_tokens SET used_at = now() WHERE hash = $1 AND used_at IS NULL RETURNING session_id
+    ), successor AS (
+      INSERT INTO refresh_tokens (hash, session_id) SELECT $2, session_id FROM used
+    )
+    UPDATE sessions s SET last_used_at = now(), expires_at = $3 FROM used WHERE s.id = used.session_id
+    RETURNING s.expires_at`,
+}
+
+/** A token that was used a moment ago, by a client that has not got as far as using its successor. */
+const repeatToken = {
+  name: 'sessions_repeat_refresh_token',
+  text: `SELECT s.expires_at FROM refresh_tokens t
+    JOIN refresh_tokens successor ON successor.hash = $2 AND successor.used_at IS NULL
+    JOIN sessions s ON s.id = t.session_id AND s.revoked_at IS NULL
+    WHERE t.hash = $1 AND t.used_at > now() - interval '${refreshGraceSeconds} seconds'`,
+}
+
+/**
+ * New tokens for a session; the token that was given is used up. Once more within a moment, as long as
+ * the answer was not acted upon, it gives the same successor; at any other time a used token means that
+ * two parties hold it, and the session ends.
+ * @throws AuthenticationError `INVALID_REFRESH_TOKEN`
+ */
+export async function refreshTokens(
+  store: Store,
+  auth: Auth,
+  logger: Logger,
+  { refreshToken }: { refreshToken: string },
+): Promise<LoggedIn> {
+  const hash = hashRefreshToken(refreshToken)
+  const [found] = await store.query<FoundToken>(findToken, [hash])
+  if (found === undefined) throw new AuthenticationError('INVALID_REFRESH_TOKEN')
+  const session = { userId: found.user_id, sessionId: found.session_id }
+  const successor = succeedRefreshToken(refreshToken, found.refresh_secret)
+  const successorHash = hashRefreshToken(successor)
+  const expiresAt = new Date(Date.now() + auth.refreshTokenTtlSeconds * 1000)
+  const [used] = await store.query<{ expires_at: Date }>(useToken, [hash, successorHash, expiresAt])
+  if (used !== undefined) return loggedIn(auth, session, successor, used.expires_at)
+  const [repeated] = await store.query<{ expires_at: Date }>(repeatToken, [hash, successorHash])
+  if (repeated !== undefined) return loggedIn(auth, session, successor, repeated.expires_at)
+  logger.warn(session, 'a used refresh token came again: its session was ended')
+  await endSessions(store, auth, { userId: session.userId, only: session.sessionId })
+  throw new AuthenticationError('INVALID_REFRESH_TOKEN')
+}
+
+const endStatement = {
+  name: 'sessions_end',
+  text: `WITH ended AS (
+      UPDATE sessions SET revoked_at = now()
+      WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3)
+      RETURNING id
+    ), forgotten AS (
+      DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM ended)
+    ), told AS (
+      INSERT INTO events (kind, user_id, subject_id) SELECT 'SESSION_REVOKED', $1, id FROM ended
+    )
+    SELECT id FROM ended`,
+}
+
+/**
+ * Ends sessions of a user: their tokens are refused and their sockets closed, in every process as soon
+ * as it reads the log, and in this one at once.
+ * @returns the ids of those that were alive
+ */
+export async function endSessions(
+  store: Store,
+  auth: Auth,
+  which: { userId: string; only?: string; except?: string },
+): Promise<string[]> {
+  const values = [which.userId, which.only ?? null, which.except ?? null]
+  const rows = await store.writeStatement<{ id: string }>(endStatement, values)
+  for (const { id } of rows) auth.authenticator.forget(id)
+  return rows.map(({ id }) => id)
+}
+
+/** Ends the session that asks. */
+export async function logout(store: Store, auth: Auth, viewer: Viewer): Promise<void> {
+  await endSessions(store, auth, { userId: viewer.userId, only: viewer.sessionId })
+}
+
+/**
+ * Ends one session of the viewer's, the current one included.
+ * @returns its global id
+ * @throws NotFoundError when they have no such session, or it has ended already
+ */
+export async function revokeSession(
+  store: Store,
+  auth: Auth,
+  viewer: Viewer,
+  { sessionId }: { sessionId: string },
+): Promise<string> {
+  const id = parseIdOf('Session', sessionId)
+  const ended = id === null ? [] : await endSessions(store, auth, { userId: viewer.userId, only: id })
+  if (ended.length === 0) throw new NotFoundError('session')
+  return sessionId
+}
+
+/** Ends every session of the viewer's but the one that asks. @returns how many */
+export async function revokeOtherSessions(store: Store, auth: Auth, viewer: Viewer): Promise<number> {
+  const ended = await endSessions(store, auth, { userId: viewer.userId, except: viewer.sessionId })
+  return ended.length
+}
+
+/** What a session's owner may see of it. */
+export type SessionView = Omit<Session, 'refreshSecret' | 'revokedAt'>
+
+export const sessionView = {
+  id: true,
+  userId: true,
+  deviceName: true,
+  userAgent: true,
+  createdAt: true,
+  lastUsedAt: true,
+  expiresAt: true,
+} as const
+
+const alive = () => ({ revokedAt: null, expiresAt: { gt: new Date() } })
+
+/** The viewer's sessions that are alive, newest first. */
+export async function listSessions(
+  store: Store,
+  viewer: Viewer,
+  args: PageArgs,
+): Promise<Connection<SessionView>> {
+  const page = parsePageArgs(args)
+  const [after, before] = [page.after, page.before].map((cursor) =>
+    cursor === null ? null : decodeCursor('s', cursor, ['uuid'])[0],
+  )
+  const rows = await store.prisma.session.findMany({
+    where: {
+      userId: viewer.userId,
+      ...alive(),
+      // Ids ascend in time.
+      id: { ...(after && { lt: after }), ...(before && { gt: before }) },
+    },
+    orderBy: { id: page.backward ? 'asc' : 'desc' },
+    take: page.limit + 1,
+    select: sessionView,
+  })
+  return toConnection(rows, page, (node) => ({ cursor: encodeCursor('s', node.id), node }))
+}
+
+/** Those of the viewer's sessions, by id, that are alive. */
+export async function findSessions(
+  store: Store,
+  viewer: Viewer,
+  ids: readonly string[],
+): Promise<Map<string, SessionView>> {
+  const rows = await store.prisma.session.findMany({
+    where: { id: { in: [...ids] }, userId: viewer.userId, ...alive() },
+    select: sessionView,
+  })
+  return new Map(rows.map((row) => [row.id, row]))
+}
