@@ -25,7 +25,6 @@ COPY prisma ./prisma
 COPY package.json ./
 USER node
 EXPOSE 4000
-VOLUME /var/lib/parley
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node reaps nothing of its own; `init: true` in the compose file gives it a parent that does.

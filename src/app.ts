@@ -15,7 +15,7 @@ import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
 import { createOrigins } from './http/origins.ts'
-import { closeServer, createHttpServer, graphqlPath, listen } from './http/server.ts'
+import { createHttpServer, graphqlPath, listen } from './http/server.ts'
 import { createWebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
 
@@ -83,7 +83,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   })
   const { authenticator } = auth
   const origins = createOrigins(config.corsOrigins)
-  const server = createHttpServer({
+  const http = createHttpServer({
     yoga,
     authenticator,
     database,
@@ -92,9 +92,10 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     demo: options.demo ?? false,
     logger,
   })
+  const { server } = http
   const sockets = createWebSocketServer({ server, yoga, path: graphqlPath, origins, authenticator, feed })
   made.push(async () => {
-    await Promise.all([closeServer(server, drainMs), sockets.dispose()])
+    await Promise.all([http.close(drainMs), sockets.dispose()])
   })
   const port = await listen(server, config.host, config.port)
   const host = config.host.includes(':') ? `[${config.host}]` : config.host

@@ -65,10 +65,12 @@ const environment = z.object({
   ACCESS_TOKEN_TTL: integer(10, 3600).default(600),
   REFRESH_TOKEN_TTL: integer(60, 31_536_000).default(2_592_000),
   CORS_ORIGINS: list
-    .refine(
-      (origins) => origins.every(isOrigin),
-      'must be origins such as https://chat.example.com, separated by commas',
-    )
+    .superRefine((origins, context) => {
+      for (const origin of origins.filter((each) => !isOrigin(each))) {
+        const message = `has ${JSON.stringify(origin)}, which is no origin: write it as https://chat.example.com`
+        context.addIssue({ code: 'custom', message })
+      }
+    })
     .optional(),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),

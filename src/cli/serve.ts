@@ -96,7 +96,7 @@ async function openSeeded(config: Config, logger: Logger, stop: Stop): Promise<O
     onExit: (message) => stop.request(message),
   })
   try {
-    if (config.seed === 'demo' || (config.seed === null && database.embedded)) {
+    if (config.seed === 'demo' || (config.seed === null && database.embedded && !config.production)) {
       await seedDemo({ databaseUrl: database.url, when: config.seed === 'demo' ? 'empty' : 'fresh' })
     }
     return database

@@ -1,9 +1,16 @@
 import { randomBytes } from 'node:crypto'
 
 /** The types that have a global id. */
-export type NodeType = 'User' | 'Session' | 'Chat' | 'ChatMember' | 'Message'
+export type NodeType = 'User' | 'Viewer' | 'Session' | 'Chat' | 'ChatMember' | 'Message'
 
-const nodeTypes: ReadonlySet<string> = new Set<NodeType>(['User', 'Session', 'Chat', 'ChatMember', 'Message'])
+const nodeTypes: ReadonlySet<string> = new Set<NodeType>([
+  'User',
+  'Viewer',
+  'Session',
+  'Chat',
+  'ChatMember',
+  'Message',
+])
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 const latest = { ms: 0, count: 0 }

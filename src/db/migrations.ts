@@ -66,7 +66,9 @@ async function apply(pool: EnginePool, prismaDir: string, unfinished: string[]):
   } catch (error) {
     const { unfinished: failed } = await readHistory(pool)
     const reason = pool.scriptError?.message ?? firstLines(error)
-    throw new StartupError(`The migration ${failed.at(-1) ?? ''} failed: ${reason}`, { cause: error })
+    const which =
+      failed.length > 0 ? `The migration ${failed.at(-1)}` : 'Bringing the database to this version'
+    throw new StartupError(`${which} failed: ${reason}`, { cause: error })
   } finally {
     engine.free()
   }

@@ -1,4 +1,4 @@
-import { RequestError } from '../core/errors.ts'
+import { RequestError, unauthenticated } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Database } from '../db/client.ts'
 import type { Bell } from './bell.ts'
@@ -31,8 +31,13 @@ export interface Feed<Delivery extends Positioned> {
 }
 
 export interface FollowRequest<Delivery> {
-  /** For whom. It ends with their session, and with the token that it was begun with. */
   readonly viewer: { readonly userId: string; readonly sessionId: string; readonly expiresAt: number }
+  /**
+   * Whether it fails with `UNAUTHENTICATED` once the session or the token that it was begun with ends.
+   * False where the transport does that: a WebSocket is closed, and an end of its own beforehand would
+   * tell the client not to come back.
+   */
+  readonly endsWithSession: boolean
   /** Null: everything that concerns the user. */
   readonly chatId: string | null
   readonly kinds: ReadonlySet<EventKind>
@@ -84,7 +89,7 @@ export async function createFeed<Delivery extends Positioned>(options: {
     get position() {
       return tailer.horizon
     },
-    async follow({ viewer, after, caughtUp, ...request }) {
+    async follow({ viewer, endsWithSession, after, caughtUp, ...request }) {
       const position = after === null ? null : await positionOf(after)
       return follow({
         ...request,
@@ -94,10 +99,12 @@ export async function createFeed<Delivery extends Positioned>(options: {
         hub,
         reader,
         hydrate,
-        lifetime: (end) => {
-          const expiry = setTimeout(end, viewer.expiresAt - Date.now())
+        lifetime: (fail) => {
+          if (!endsWithSession) return () => {}
+          const end = (why: string) => fail(unauthenticated(`${why}: log in again, or refresh.`))
+          const expiry = setTimeout(end, viewer.expiresAt - Date.now(), 'Token expired')
           const stopListening = hub.onSessionRevoked((sessionId) => {
-            if (sessionId === viewer.sessionId) end()
+            if (sessionId === viewer.sessionId) end('Session revoked')
           })
           return () => {
             clearTimeout(expiry)

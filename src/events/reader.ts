@@ -75,8 +75,8 @@ export interface FollowOptions<Delivery> {
     readonly head: () => Promise<number>
     readonly deliver: (position: number) => Delivery
   } | null
-  /** Watches for a reason to end it, and calls `end` then. @returns a function that stops watching */
-  readonly lifetime: (end: () => void) => () => void
+  /** Watches for a reason to end it, and calls `fail` with it then. @returns a function that stops watching */
+  readonly lifetime: (fail: (reason: Error) => void) => () => void
   /** How many live entries may wait before they are dropped and read from the log instead. @default 1000 */
   readonly maxBacklog?: number
   /** @default 200 entries */
@@ -100,6 +100,7 @@ export function follow<Delivery extends Positioned>(
   let dropped: number | null = null
   let position = 0
   let closed = false
+  let failure: Error | null = null
   let wake: (() => void) | null = null
   let detach: (() => void) | null = null
 
@@ -173,6 +174,7 @@ export function follow<Delivery extends Positioned>(
         if (!closed) yield options.caughtUp.deliver(Math.max(position, head))
       }
       yield* fromHub(null)
+      if (failure !== null) throw failure
     } finally {
       end()
     }
@@ -186,9 +188,12 @@ export function follow<Delivery extends Positioned>(
     release()
   }
 
-  const iterator = withCancel(run(), end)
-  const release = options.lifetime(() => void iterator.return?.())
-  return iterator
+  // To end without a word would tell the consumer that all is done.
+  const release = options.lifetime((reason) => {
+    failure = reason
+    end()
+  })
+  return withCancel(run(), end)
 }
 
 /**

@@ -17,6 +17,7 @@ export interface Services {
 /** What one operation has at hand. */
 export interface Context extends Services {
   readonly principal: Principal
+  readonly closesWithSession: boolean
   readonly requestId: string
   readonly userAgent: string | null
   readonly batch: Batch
@@ -26,7 +27,7 @@ export interface Context extends Services {
 
 export function createContext(
   services: Services,
-  request: { principal: Principal; requestId: string; userAgent: string | null },
+  request: Pick<Context, 'principal' | 'closesWithSession' | 'requestId' | 'userAgent'>,
 ): Context {
   return { ...services, ...request, batch: createBatch(), logPosition: services.feed.position }
 }

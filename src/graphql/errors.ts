@@ -22,7 +22,7 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
 
 const UserErrorInterface = builder.interfaceRef<UserError>('UserError').implement({
   description:
-    'An expected failure. Selecting `... on UserError { code message }` catches every one, those of later versions too.',
+    'An expected failure. Selecting `... on UserError { code reason: message }` catches every one, those of later versions too. (The alias keeps it apart from payloads that have a `message` of their own.)',
   fields: (t) => ({
     code: t.field({
       type: ErrorCodeEnum,

@@ -22,6 +22,8 @@ import { placeOf, toClientError } from './mask.ts'
 
 /** What each transport finds out before an operation starts. */
 export interface TransportContext {
+  /** Whether the transport itself ends with the session: a WebSocket is closed, a stream of events is not. */
+  readonly closesWithSession: boolean
   readonly principal: Principal
   /** Why the token that came along is worth nothing; null when it is good, or none came. */
   readonly tokenProblem: string | null

@@ -14,8 +14,10 @@ export async function authenticate(
   authenticator: Authenticator,
   authorization: string | undefined,
   request: IncomingMessage,
+  transport: { closesWithSession: boolean },
 ): Promise<TransportContext> {
   const base = {
+    ...transport,
     requestId: requestIdOf(request),
     userAgent: request.headers['user-agent']?.slice(0, 400) ?? null,
   }

@@ -22,11 +22,26 @@ export interface HttpServerOptions {
   readonly logger: Logger
 }
 
+/** The HTTP side: what sockets are upgraded on, and how to stop it. */
+export interface HttpServer {
+  readonly server: Server
+  /**
+   * Stops accepting and lets requests in flight finish; what is still open after the grace is cut.
+   * Streams of events are cut at once, not completed: their clients are to come back, elsewhere or later.
+   */
+  close(graceMs: number): Promise<void>
+}
+
 /** Routes: `/`, `/graphql`, `/health/live`, `/health/ready`; everything else is 404. */
-export function createHttpServer(options: HttpServerOptions): Server {
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const streams = new Set<ServerResponse>()
   const { logger, graphiql, demo } = options
   const pages = createPages({ endpoint: graphqlPath, graphiql, demo })
   const server = createServer((request, response) => {
+    if (request.headers.accept?.includes('text/event-stream')) {
+      streams.add(response)
+      response.once('close', () => streams.delete(response))
+    }
     route(request, response, options, pages).catch((error: unknown) => {
       logger.error({ err: error }, 'a request failed')
       if (response.headersSent) response.destroy()
@@ -36,7 +51,7 @@ export function createHttpServer(options: HttpServerOptions): Server {
   // A client that trickles its request holds a socket, not a worker; still, not for ever.
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
-  return server
+  return { server, close: (graceMs) => closeServer(server, streams, graceMs) }
 }
 
 async function route(
@@ -75,7 +90,9 @@ async function graphql(
     response.writeHead(204, preflightHeaders).end()
     return
   }
-  const transport = await authenticate(options.authenticator, request.headers.authorization, request)
+  const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
+    closesWithSession: false,
+  })
   response.setHeader('x-request-id', transport.requestId)
   const problem = await checkRequest(request)
   if (problem !== null) {
@@ -110,8 +127,7 @@ export function listen(server: Server, host: string, port: number): Promise<numb
   })
 }
 
-/** Stops accepting, lets requests in flight finish, and drops what stays open past the grace. */
-export function closeServer(server: Server, graceMs: number): Promise<void> {
+function closeServer(server: Server, streams: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => server.closeAllConnections(), graceMs)
     // Where it never listened the callback gets an error, which is as good.
@@ -120,5 +136,6 @@ export function closeServer(server: Server, graceMs: number): Promise<void> {
       resolve()
     })
     server.closeIdleConnections()
+    for (const stream of streams) stream.destroy()
   })
 }

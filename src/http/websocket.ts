@@ -72,7 +72,9 @@ export function createWebSocketServer(options: {
       connectionInitWaitTimeout: limits.initTimeoutMs,
       async onConnect(context) {
         const { socket, request } = context.extra
-        const transport = await authenticate(authenticator, authorizationOf(context), request)
+        const transport = await authenticate(authenticator, authorizationOf(context), request, {
+          closesWithSession: true,
+        })
         if (transport.tokenProblem !== null) {
           closeForbidden(socket, transport.tokenProblem as TokenProblem)
           return false

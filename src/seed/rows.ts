@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { uuidv7 } from '../core/ids.ts'
-import { hashContent } from '../features/messages/actions.ts'
+import { hashContent } from '../features/messages/content-hash.ts'
 import { searchKey } from '../features/users/search-key.ts'
 
 /** The password of every account that a seed makes. */

@@ -20,9 +20,10 @@ beforeAll(async () => {
   const bob = await app.register('bob')
   const chatId = await createDirectChat(alice, bob.id)
   const { chat } = await alice.run(ChatMembers, { id: chatId })
-  const { viewer } = await alice.run('{ viewer { sessions { edges { node { id } } } } }')
+  const { viewer } = await alice.run('{ viewer { id sessions { edges { node { id } } } } }')
   ids = {
     User: bob.id,
+    Viewer: viewer.id,
     Session: viewer.sessions.edges[0].node.id,
     Chat: chatId,
     ChatMember: chat.members.edges.find(({ node }: Data) => node.user.id === bob.id).node.id,
@@ -34,6 +35,7 @@ afterAll(() => app.dispose())
 /** Whether others may see a thing of each type. */
 const visibleToOthers: Record<string, boolean> = {
   User: true,
+  Viewer: false,
   Session: false,
   Chat: false,
   ChatMember: false,

@@ -203,6 +203,47 @@ test('a session that ends closes its sockets in every process, and no others', a
   await other.dispose()
 })
 
+test('a socket that ends with its token never completes its subscriptions first', async () => {
+  const brief = await startTestApp({ database: app.database, config: { accessTokenTtlSeconds: 2 } })
+  const user = await brief.register()
+  const sockets = await Promise.all(Array.from({ length: 12 }, () => openAs(user.token, brief)))
+  const types = new Set<string>()
+  for (const { socket } of sockets) socket.on('message', (data) => types.add(JSON.parse(String(data)).type))
+  for (const raw of sockets) {
+    await raw.next()
+    raw.send(subscribe('1', Events))
+  }
+  for (const raw of sockets) expect(await raw.closed).toMatchObject({ code: 4403 })
+  expect([...types].sort()).toEqual(['connection_ack', 'next'])
+  await brief.dispose()
+})
+
+test('a server that stops closes sockets with 1012, and cuts streams instead of completing them', async () => {
+  const stopping = await startTestApp({ database: app.database })
+  const user = await stopping.register()
+  const raw = await openAs(user.token, stopping)
+  await raw.next()
+  const stream = await fetch(`${stopping.url}/graphql`, {
+    method: 'POST',
+    headers: {
+      accept: 'text/event-stream',
+      'content-type': 'application/json',
+      authorization: `Bearer ${user.token}`,
+    },
+    body: JSON.stringify({ query: Events }),
+  })
+  let text = ''
+  const reading = (async () => {
+    for await (const chunk of stream.body as AsyncIterable<Uint8Array>) text += Buffer.from(chunk).toString()
+  })()
+  const cut = expect(reading).rejects.toThrow()
+  await vi.waitFor(() => expect(text).toContain('CaughtUp'))
+  await stopping.dispose()
+  await cut
+  expect(text).not.toContain('event: complete')
+  expect(await raw.closed).toMatchObject({ code: 1012 })
+})
+
 test('one operation more than a socket may have is refused, the others go on', async () => {
   const [alice, bob] = [await app.register('alice'), await app.register('bob')]
   const chatId = await createDirectChat(alice, bob.id)
@@ -260,6 +301,8 @@ test('subscriptions come over server-sent events, too, and end with their sessio
     if (text.includes('over SSE')) leaving ??= bob.run('mutation { logout { success } }')
   }
   await leaving
+  // Not just an end, which would mean that all is done.
+  expect(text).toMatch(/"errors":.*UNAUTHENTICATED/)
   expect(text).toContain('event: next')
   expect(text).toContain('event: complete')
 })

@@ -1,4 +1,5 @@
 import { AuthenticationError, ConflictError, NotFoundError, ValidationError } from '../../core/errors.ts'
+import { toGlobalId } from '../../core/ids.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
@@ -70,7 +71,12 @@ nodeLoader('Session', (context, ids) => findSessions(context.store, viewerOf(con
 
 export const ViewerType = builder.objectRef<Viewer>('Viewer').implement({
   description: 'The one who is asking, and all that is theirs alone.',
+  interfaces: [Node],
   fields: (t) => ({
+    id: t.id({
+      description: "An id of its own, for caches: not that of the viewer's `User`.",
+      resolve: ({ userId }) => toGlobalId('Viewer', userId),
+    }),
     user: t.field({
       type: User,
       description: 'The account as others see it.',
@@ -94,6 +100,11 @@ export const ViewerType = builder.objectRef<Viewer>('Viewer').implement({
       SessionConnection,
     ),
   }),
+})
+
+nodeLoader('Viewer', async (context, ids) => {
+  const viewer = viewerOf(context)
+  return new Map(ids.filter((id) => id === viewer.userId).map((id) => [id, { ...viewer }]))
 })
 
 const AuthTokens = builder.objectRef<IssuedTokens>('AuthTokens').implement({

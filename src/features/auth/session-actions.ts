@@ -95,7 +95,7 @@ const endStatement = {
  * as it reads the log, and in this one at once.
  * @returns the ids of those that were alive
  */
-export async function endSessions(
+async function endSessions(
   store: Store,
   auth: Auth,
   which: { userId: string; only?: string; except?: string },
@@ -137,7 +137,7 @@ export async function revokeOtherSessions(store: Store, auth: Auth, viewer: View
 /** What a session's owner may see of it. */
 export type SessionView = Omit<Session, 'refreshSecret' | 'revokedAt'>
 
-export const sessionView = {
+const sessionView = {
   id: true,
   userId: true,
   deviceName: true,

@@ -4,7 +4,8 @@ import { type Connection, type Edge, type PageArgs, parsePageArgs, toConnection 
 import type { ChatMember } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
-import { type OwnChat, type OwnChatRow, ownChatColumns, toOwnChat } from './access.ts'
+import type { PublicUser } from '../users/access.ts'
+import { type ChatView, type OwnChat, type OwnChatRow, ownChatColumns, toOwnChat } from './access.ts'
 
 /** An unread count stops here: "999+" is all that a badge says, and counting on would cost without bound. */
 export const unreadCap = 1000
@@ -34,10 +35,31 @@ export async function listChats(store: Store, viewer: Viewer, args: PageArgs): P
     before?.[1] ?? null,
     page.limit + 1,
   ])
-  return toConnection(rows, page, (row) => ({
-    cursor: encodeCursor('c', row.last_activity_at.getTime(), row.id),
-    node: toOwnChat(row),
-  }))
+  return toConnection(rows, page, (row) => toChatEdge(toOwnChat(row)))
+}
+
+export function toChatEdge<View extends ChatView>(chat: View): Edge<View> {
+  return { cursor: encodeCursor('c', chat.lastActivityAt.getTime(), chat.id), node: chat }
+}
+
+const otherUsersStatement = {
+  name: 'chat_other_users',
+  text: `SELECT m.chat_id, u.id, u.username, u.display_name AS "displayName", u.bio, u.kind, u.created_at AS "createdAt"
+    FROM chats c JOIN chat_members m ON m.chat_id = c.id AND m.user_id <> $1 JOIN users u ON u.id = m.user_id
+    WHERE c.id = ANY($2::uuid[]) AND c.kind = 'DIRECT'`,
+}
+
+/** The other side of each of these chats that is a direct one; one statement. */
+export async function findOtherUsers(
+  store: Store,
+  viewer: Viewer,
+  chatIds: readonly string[],
+): Promise<Map<string, PublicUser>> {
+  const rows = await store.query<PublicUser & { chat_id: string }>(otherUsersStatement, [
+    viewer.userId,
+    chatIds,
+  ])
+  return new Map(rows.map(({ chat_id, ...user }) => [chat_id, user]))
 }
 
 const membersPage = (order: 'ASC' | 'DESC') => `SELECT m.* FROM unnest($1::uuid[]) AS k(chat_id)

@@ -1,3 +1,4 @@
+import { encodeCursor } from '../../core/cursor.ts'
 import { NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
 import type { PageArgs } from '../../core/pages.ts'
@@ -11,7 +12,16 @@ import { findUsers } from '../users/access.ts'
 import { User } from '../users/schema.ts'
 import { type ChatView, findChatMembers, findChats, type OwnChat } from './access.ts'
 import { createDirectChat, createGroupChat, markChatRead } from './actions.ts'
-import { countAllUnread, countMembers, countUnread, listChats, listMembers, unreadCap } from './lists.ts'
+import {
+  countAllUnread,
+  countMembers,
+  countUnread,
+  findOtherUsers,
+  listChats,
+  listMembers,
+  toChatEdge,
+  unreadCap,
+} from './lists.ts'
 
 const ChatKind = builder.enumType('ChatKind', {
   description: 'What a chat is.',
@@ -30,7 +40,7 @@ const ChatRole = builder.enumType('ChatRole', {
   } as const,
 })
 
-const ChatMember = builder.prismaObject('ChatMember', {
+export const ChatMember = builder.prismaObject('ChatMember', {
   description: 'Someone in a chat.',
   interfaces: [Node],
   fields: (t) => ({
@@ -92,8 +102,18 @@ export const Chat = builder.prismaObject('Chat', {
     kind: t.expose('kind', { type: ChatKind, description: 'One-to-one, or a group.' }),
     title: t.exposeString('title', {
       nullable: true,
-      description:
-        'The title of a group, 1 to 255 characters; null for a direct chat, which shows the other side.',
+      description: 'The title of a group, 1 to 255 characters; null for a direct chat: see `otherUser`.',
+    }),
+    otherUser: t.field({
+      type: User,
+      nullable: true,
+      description: "A direct chat's other side, whose name stands for the missing title; null for a group.",
+      resolve: async (chat, _args, context) => {
+        if (chat.kind !== 'DIRECT') return null
+        const viewer = viewerOf(context)
+        const load = (ids: readonly string[]) => findOtherUsers(context.store, viewer, ids)
+        return (await context.batch.load('otherUser', chat.id, load)) ?? null
+      },
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', {
@@ -113,6 +133,14 @@ export const Chat = builder.prismaObject('Chat', {
       type: ChatMember,
       description: "The viewer's own place in it: role, mute, how far they have read.",
       resolve: (chat, _args, context) => membershipOf(context, chat),
+    }),
+    lastReadCursor: t.string({
+      description:
+        'How far the viewer has read, as a cursor of `messages`: `messages(first:, after:)` begins with the first message behind it.',
+      resolve: async (chat, _args, context) => {
+        const { lastReadSequence } = await membershipOf(context, chat)
+        return encodeCursor('m', lastReadSequence)
+      },
     }),
     unreadCount: t.int({
       description: `Messages of others behind the viewer's read position, deleted ones left out. Counted up to ${unreadCap}: that value means "${unreadCap} or more".`,
@@ -143,10 +171,20 @@ export const Chat = builder.prismaObject('Chat', {
   }),
 })
 
+export const ChatEdge = builder.edgeObject({
+  type: Chat,
+  name: 'ChatEdge',
+  description: 'A chat in a page, or where one goes in the list.',
+})
+
 const ChatConnection = builder.connectionObject(
   { type: Chat, name: 'ChatConnection', description: 'A page of chats.' },
-  { name: 'ChatEdge', description: 'A chat in a page.' },
+  ChatEdge,
 )
+
+/** The same field wherever a chat appears that may be new to a client's list. */
+const chatEdgeDescription =
+  'The chat as an edge of `viewer.chats`, to be put in front of a list on the client.'
 
 nodeLoader('Chat', (context, ids) => findChats(context.store, viewerOf(context), ids))
 nodeLoader('ChatMember', (context, ids) => findChatMembers(context.store, viewerOf(context), ids))
@@ -189,6 +227,11 @@ const CreateDirectChatPayload = builder.objectRef<DirectChatCreated>('CreateDire
   description: 'The chat of the two.',
   fields: (t) => ({
     chat: t.field({ type: Chat, description: 'The chat.', resolve: ({ chat }) => chat }),
+    chatEdge: t.field({
+      type: ChatEdge,
+      description: chatEdgeDescription,
+      resolve: ({ chat }) => toChatEdge(chat),
+    }),
     created: t.exposeBoolean('created', {
       description: 'Whether this call made it; false when it stood already.',
     }),
@@ -205,7 +248,18 @@ const chatPayload = (name: string, description: string) =>
   })
 
 const CreateGroupChatPayload = chatPayload('CreateGroupChatPayload', 'A new group.')
+builder.objectField(CreateGroupChatPayload, 'chatEdge', (t) =>
+  t.field({ type: ChatEdge, description: chatEdgeDescription, resolve: ({ chat }) => toChatEdge(chat) }),
+)
+
 const MarkChatReadPayload = chatPayload('MarkChatReadPayload', 'How far the viewer has read.')
+builder.objectField(MarkChatReadPayload, 'viewer', (t) =>
+  t.field({
+    type: ViewerType,
+    description: 'The viewer, whose `unreadCount` may have changed.',
+    resolve: (_payload, _args, context) => viewerOf(context),
+  }),
+)
 
 builder.mutationFields((t) => ({
   createDirectChat: t.fieldWithInput({

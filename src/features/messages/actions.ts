@@ -1,8 +1,6 @@
-import { createHash } from 'node:crypto'
 import { ConflictError, ForbiddenError, NotFoundError } from '../../core/errors.ts'
 import { parseIdOf, uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
-import type { MessageSender } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import {
@@ -15,6 +13,7 @@ import {
   messageViewColumns,
   toMessageView,
 } from './access.ts'
+import { hashContent } from './content-hash.ts'
 import { editMessageInput, sendMessageInput } from './validation.ts'
 
 /**
@@ -110,13 +109,6 @@ async function findSent(
   const message = (await findMessages(store, viewer, [row.id])).get(row.id)
   if (message === undefined) throw new NotFoundError('chat')
   return { message, deduplicated: true }
-}
-
-/** What tells a retry from a reuse of its id. */
-export function hashContent(content: { chatId: string; text: string; sender: MessageSender }): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([content.chatId, content.sender, content.text]))
-    .digest()
 }
 
 const editStatement = {

@@ -1,4 +1,4 @@
-import type { Chat } from '../../db/generated/prisma/client.ts'
+import type { Chat, ChatMember } from '../../db/generated/prisma/client.ts'
 import type { EventKind, LogEvent } from '../../events/event.ts'
 import type { Store } from '../../events/store.ts'
 import {
@@ -29,6 +29,7 @@ export type Delivery =
       readonly kind: 'CHAT_READ'
       readonly chat: Chat
       readonly reader: PublicUser
+      readonly member: ChatMember
       readonly sequence: number
     })
   | (DeliveryBase & { readonly kind: 'CAUGHT_UP' })
@@ -50,28 +51,40 @@ const chatsStatement = {
       last_activity_at AS "lastActivityAt", created_at AS "createdAt", updated_at AS "updatedAt", deleted_at AS "deletedAt"
     FROM chats WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`,
 }
+const membersStatement = {
+  name: 'delivery_members',
+  text: `SELECT m.id, m.chat_id AS "chatId", m.user_id AS "userId", m.role, m.joined_at AS "joinedAt",
+      m.last_read_sequence AS "lastReadSequence", m.muted_until AS "mutedUntil"
+    FROM unnest($1::uuid[], $2::uuid[]) AS k(chat_id, user_id)
+    JOIN chat_members m ON m.chat_id = k.chat_id AND m.user_id = k.user_id`,
+}
 const messagesStatement = {
   name: 'delivery_messages',
   text: `SELECT ${messageViewColumns} FROM messages m LEFT JOIN users u ON u.id = m.author_id WHERE m.id = ANY($1::uuid[])`,
 }
 
 /**
- * Loads what entries speak of: three statements at most, whatever their number. Whom to hand it to is
+ * Loads what entries speak of: four statements at most, whatever their number. Whom to hand it to is
  * decided elsewhere. An entry whose chat or message is gone has nothing to show and is left out.
  */
 export async function hydrate(store: Store, events: readonly LogEvent[]): Promise<Map<number, Delivery>> {
   const chatIds = unique(events.map((event) => event.chatId))
   const messageIds = unique(events.map((event) => (isMessageKind(event.kind) ? event.subjectId : null)))
   const readerIds = unique(events.map((event) => (event.kind === 'CHAT_READ' ? event.actorId : null)))
-  const [chats, messages, readers] = await Promise.all([
+  const reads = events.filter((event) => event.kind === 'CHAT_READ')
+  const [chats, messages, readers, members] = await Promise.all([
     chatIds.length > 0 ? store.query<Chat>(chatsStatement, [chatIds]) : [],
     messageIds.length > 0 ? store.query<MessageViewRow>(messagesStatement, [messageIds]) : [],
     readerIds.length > 0 ? findUsers(store, readerIds) : new Map<string, PublicUser>(),
+    reads.length > 0
+      ? store.query<ChatMember>(membersStatement, [reads.map((e) => e.chatId), reads.map((e) => e.actorId)])
+      : [],
   ])
   const loaded: Loaded = {
     chats: new Map(chats.map((chat) => [chat.id, chat])),
     messages: new Map(messages.map((row) => [row.id, toMessageView(row)])),
     readers,
+    members: new Map(members.map((member) => [memberKey(member.chatId, member.userId), member])),
   }
   const deliveries = new Map<number, Delivery>()
   for (const event of events) {
@@ -85,6 +98,7 @@ interface Loaded {
   readonly chats: ReadonlyMap<string, Chat>
   readonly messages: ReadonlyMap<string, MessageView>
   readonly readers: ReadonlyMap<string, PublicUser>
+  readonly members: ReadonlyMap<string, ChatMember>
 }
 
 function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
@@ -104,12 +118,17 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
       return { position, occurredAt, kind: event.kind, chat }
     case 'CHAT_READ': {
       const reader = event.actorId === null ? undefined : loaded.readers.get(event.actorId)
-      if (reader === undefined || event.sequence === null) return null
-      return { position, occurredAt, kind: event.kind, chat, reader, sequence: event.sequence }
+      const member = loaded.members.get(memberKey(chat.id, event.actorId))
+      if (reader === undefined || member === undefined || event.sequence === null) return null
+      return { position, occurredAt, kind: event.kind, chat, reader, member, sequence: event.sequence }
     }
     case 'SESSION_REVOKED':
       return null
   }
+}
+
+function memberKey(chatId: string, userId: string | null): string {
+  return `${chatId}:${userId}`
 }
 
 function isMessageKind(kind: EventKind): boolean {

@@ -5,7 +5,8 @@ import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
 import { ViewerType } from '../auth/schema.ts'
 import { accessChat } from '../chats/access.ts'
-import { Chat } from '../chats/schema.ts'
+import { toChatEdge } from '../chats/lists.ts'
+import { Chat, ChatEdge, ChatMember } from '../chats/schema.ts'
 import { toMessageEdge } from '../messages/lists.ts'
 import { Message, MessageEdge } from '../messages/schema.ts'
 import { User } from '../users/schema.ts'
@@ -84,6 +85,11 @@ builder.objectRef<Of<'CHAT_CREATED'>>('ChatCreated').implement({
   interfaces: [Event],
   fields: (t) => ({
     chat: t.field({ type: Chat, description: 'The chat.', resolve: ({ chat }) => chat }),
+    chatEdge: t.field({
+      type: ChatEdge,
+      description: 'The chat as an edge of `viewer.chats`, to be put in front of a list on the client.',
+      resolve: ({ chat }) => toChatEdge(chat),
+    }),
   }),
 })
 
@@ -93,6 +99,11 @@ builder.objectRef<Of<'CHAT_READ'>>('ChatRead').implement({
   fields: (t) => ({
     chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
     user: t.field({ type: User, description: 'Who has read.', resolve: ({ reader }) => reader }),
+    member: t.field({
+      type: ChatMember,
+      description: 'Their place in the chat as it is now, with how far they have read.',
+      resolve: ({ member }) => member,
+    }),
     lastReadSequence: t.int({
       description: 'Up to the message with this `sequence`.',
       resolve: ({ sequence }) => sequence,
@@ -187,6 +198,7 @@ async function followKind<Kind extends ClientEventKind>(
   const chat = args.chatId == null ? null : await accessForSubscription(context, args.chatId)
   const events = await context.feed.follow({
     viewer: viewerOf(context),
+    endsWithSession: !context.closesWithSession,
     chatId: chat,
     kinds: new Set([kind]),
     after: args.after ?? null,
@@ -240,6 +252,7 @@ builder.subscriptionFields((t) => {
       subscribe: (_root, { after }, context) =>
         context.feed.follow({
           viewer: viewerOf(context),
+          endsWithSession: !context.closesWithSession,
           chatId: null,
           kinds: allKinds,
           after: after ?? null,

@@ -110,13 +110,23 @@ function subscriptionExample(api: string): string {
 
 function socketExample(api: string): string {
   return `import { createClient } from 'graphql-ws'
+import WebSocket from 'ws' // Node before 22; a browser has its own
 
 const client = createClient({
   url: '${api.replace('http', 'ws')}',
-  connectionParams: async () => ({ authorization: \`Bearer \${await accessToken()}\` }),
+  webSocketImpl: WebSocket,
+  connectionParams: { authorization: \`Bearer \${process.env.TOKEN}\` },
 })
-const query = 'subscription { messageAdded { message { author { username } text } } }'
-for await (const { data } of client.iterate({ query })) console.log(data.messageAdded.message)`
+// The client repeats the subscription when its connection comes back: the getter lets it go on from the last event.
+let last = null
+const variables = { get after() { return last } }
+const query = \`subscription ($after: String) {
+  messageAdded(after: $after) { cursor message { author { username } text } }
+}\`
+for await (const { data } of client.iterate({ query, variables })) {
+  console.log(data.messageAdded.message)
+  last = data.messageAdded.cursor
+}`
 }
 
 function escapeHtml(text: string): string {

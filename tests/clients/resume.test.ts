@@ -1,0 +1,86 @@
+import { ApolloClient, gql, InMemoryCache } from '@apollo/client'
+import { createClient } from 'graphql-ws'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import WebSocket from 'ws'
+import { ResumingLink } from '../../examples/resume/apollo.ts'
+import { followEvents } from '../../examples/resume/graphql-ws.ts'
+import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
+import { createDirectChat, sendMessage } from '../testkit/chats.ts'
+import { EventCursor, Events } from '../testkit/operations.ts'
+
+let app: TestApp
+beforeAll(async () => {
+  app = await startTestApp()
+})
+afterAll(() => app.dispose())
+
+/** The standard client, whose sockets can be cut. */
+function createCuttableClient(user: TestUser) {
+  const sockets: WebSocket[] = []
+  const client = createClient({
+    url: `${app.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: { authorization: `Bearer ${user.token}` },
+    retryWait: async () => {},
+    on: { opened: (socket) => sockets.push(socket as WebSocket) },
+  })
+  return {
+    client,
+    cuts: () => sockets.length - 1,
+    cut: () => sockets.at(-1)?.terminate(),
+  }
+}
+
+async function prepare() {
+  const [alice, bob] = [await app.register('alice'), await app.register('bob')]
+  const chatId = await createDirectChat(alice, bob.id)
+  return { alice, bob, chatId, start: (await bob.run(EventCursor)).viewer.eventCursor as string }
+}
+
+const upTo = (end: number) => Array.from({ length: end }, (_, i) => `message ${i + 1}`)
+
+test('graphql-ws resumes behind the last event, each once', async () => {
+  const { alice, bob, chatId, start } = await prepare()
+  const { client, cut, cuts } = createCuttableClient(bob)
+  const seen: string[] = []
+  const following = (async () => {
+    for await (const event of followEvents<{ cursor: string; message?: { text: string } }>(
+      client,
+      Events,
+      start,
+    )) {
+      if (event.message === undefined) continue
+      seen.push(event.message.text)
+      if (seen.length % 10 === 0) cut()
+      if (seen.length === 60) return
+    }
+  })()
+  for (const text of upTo(60)) await sendMessage(alice, chatId, text)
+  await following
+  expect(seen).toEqual(upTo(60))
+  expect(cuts()).toBeGreaterThan(3)
+  await client.dispose()
+})
+
+test('Apollo Client resumes behind the last event, each once', async () => {
+  const { alice, bob, chatId, start } = await prepare()
+  const { client, cut, cuts } = createCuttableClient(bob)
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: new ResumingLink(client) })
+  const seen: string[] = []
+  const query = gql`subscription Added($after: String) {
+    messageAdded(after: $after) { cursor message { id text } }
+  }`
+  const subscription = apollo
+    .subscribe<{ messageAdded: { message: { text: string } } }>({ query, variables: { after: start } })
+    .subscribe(({ data }) => {
+      if (!data) return
+      seen.push(data.messageAdded.message.text)
+      if (seen.length % 10 === 0) cut()
+    })
+  for (const text of upTo(60)) await sendMessage(alice, chatId, text)
+  await vi.waitFor(() => expect(seen.length).toBeGreaterThanOrEqual(60), { timeout: 10_000 })
+  expect(seen).toEqual(upTo(60))
+  expect(cuts()).toBeGreaterThan(3)
+  subscription.unsubscribe()
+  await client.dispose()
+})
