@@ -93,7 +93,15 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     logger,
   })
   const { server } = http
-  const sockets = createWebSocketServer({ server, yoga, path: graphqlPath, origins, authenticator, feed })
+  const sockets = createWebSocketServer({
+    server,
+    yoga,
+    path: graphqlPath,
+    origins,
+    authenticator,
+    feed,
+    logger,
+  })
   made.push(async () => {
     await Promise.all([http.close(drainMs), sockets.dispose()])
   })

@@ -11,6 +11,7 @@ import {
 import { CloseCode, type Context, type SubscribePayload } from 'graphql-ws'
 import { type Extra, useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Authenticator, TokenProblem } from '../features/auth/sessions.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
@@ -48,6 +49,7 @@ export function createWebSocketServer(options: {
   origins: Origins
   authenticator: Authenticator
   feed: Feed<Delivery>
+  logger: Logger
 }): { readonly connections: number; dispose(): Promise<void> } {
   const { server, yoga, origins, authenticator, feed } = options
   const sockets = new WebSocketServer({
@@ -96,6 +98,13 @@ export function createWebSocketServer(options: {
     sockets,
     limits.pingMs,
   )
+
+  // After the adapter's own listener, which would print what any client can provoke. A frame too large or
+  // malformed has its close code from the WebSocket layer already.
+  sockets.on('connection', (socket) => {
+    socket.removeAllListeners('error')
+    socket.on('error', (error) => options.logger.debug({ err: error }, 'a socket failed'))
+  })
 
   function holdToSession(socket: WebSocket, principal: { sessionId: string; expiresAt: number }): void {
     const { sessionId, expiresAt } = principal
