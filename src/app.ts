@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
+import { createGate } from './core/gate.ts'
 import { createLogger, type Logger } from './core/logger.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { createPostgresBell } from './events/bell.ts'
@@ -14,6 +15,7 @@ import { createAccessTokens } from './features/auth/tokens.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
+import { findUnreadiness } from './http/health.ts'
 import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
 import { createWebSocketServer } from './http/websocket.ts'
@@ -25,6 +27,8 @@ export interface App {
   readonly port: number
   readonly services: Services
   readonly database: Database
+  /** The connections of live delivery and authentication. */
+  readonly control: Database
   /** Stops accepting, closes sockets so that clients reconnect elsewhere, and frees everything. */
   dispose(): Promise<void>
 }
@@ -40,7 +44,11 @@ export interface AppOptions {
   readonly logger?: Logger
 }
 
+/** Looking for people by similarity can take the database a while; the rest of the pool is for everyone else. */
+const searchesAtATime = 2
 const drainMs = 5_000
+/** A connection of ours that is silent for this long is taken for dead. */
+const controlTimeoutMs = 5_000
 
 /** The only place where the parts are put together. */
 export async function startApp(options: AppOptions): Promise<App> {
@@ -65,16 +73,30 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(database.dispose)
-  const bell = createPostgresBell({ database, logger })
+  // Live delivery and the question who is asking must not stand in line behind what clients ask for.
+  const control = createDatabase({
+    url: options.databaseUrl,
+    poolSize: 3,
+    queryTimeoutMs: controlTimeoutMs,
+    onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+  })
+  made.push(control.dispose)
+  const bell = createPostgresBell({ database: control, logger })
   made.push(bell.dispose)
   const store = createStore(database, bell)
   const [auth, feed] = await Promise.all([
-    createAuth({ store, config, jwtSecrets: options.jwtSecrets }),
-    createFeed({ database, bell, logger, hydrate: (events) => hydrate(store, events) }),
+    createAuth({ store: createStore(control, bell), config, jwtSecrets: options.jwtSecrets }),
+    createFeed({
+      database,
+      control,
+      bell,
+      logger,
+      hydrate: (events, through) => hydrate(createStore(through, bell), events),
+    }),
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
-  const services: Services = { store, feed, logger, auth }
+  const services: Services = { store, feed, logger, auth, searchGate: createGate(searchesAtATime) }
   const yoga = createYogaServer({
     schema: createSchema(),
     services,
@@ -86,7 +108,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   const http = createHttpServer({
     yoga,
     authenticator,
-    database,
+    findUnreadiness: () => findUnreadiness(database, feed),
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,
@@ -107,7 +129,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   })
   const port = await listen(server, config.host, config.port)
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return { url: `http://${host}:${port}`, port, services, database }
+  return { url: `http://${host}:${port}`, port, services, database, control }
 }
 
 /** What logging in and being logged in take; the shell uses it without a server. */

@@ -28,6 +28,8 @@ export interface DatabaseOptions {
   readonly url: string
   /** @default 10 connections */
   readonly poolSize?: number
+  /** When a statement's answer is given up, and its connection with it, in milliseconds. @default never */
+  readonly queryTimeoutMs?: number
   readonly onError: (error: Error) => void
 }
 
@@ -39,6 +41,11 @@ export function createDatabase(options: DatabaseOptions): Database {
     application_name: 'parley',
     // A client that waits for a lock held by a stuck transaction gets an error, not silence.
     statement_timeout: 30_000,
+    lock_timeout: 5_000,
+    // A process that froze with a transaction open must not hold up the log for the others.
+    idle_in_transaction_session_timeout: 10_000,
+    keepAlive: true,
+    ...(options.queryTimeoutMs !== undefined && { query_timeout: options.queryTimeoutMs }),
   })
   // An idle connection that breaks is replaced by the pool; without a listener it would end the process.
   pool.on('error', (error) => {

@@ -68,7 +68,12 @@ export function createPostgresBell(options: { database: Database; logger: Logger
   }
 
   const listen = async (): Promise<void> => {
-    const client = new pg.Client({ connectionString: database.url, application_name: 'parley bell' })
+    const client = new pg.Client({
+      connectionString: database.url,
+      application_name: 'parley bell',
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    })
     const reconnect = () => {
       client.removeAllListeners('end')
       client.on('error', () => {})

@@ -1,5 +1,6 @@
 import { RequestError, unauthenticated } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { createLru } from '../core/lru.ts'
 import type { Database } from '../db/client.ts'
 import type { Bell } from './bell.ts'
 import { createLogCursors, type LogCursors } from './cursor.ts'
@@ -11,6 +12,8 @@ import { createTailer, headStatement } from './tailer.ts'
 /** The log as features use it: followed live, read in pages, or asked where it stands. */
 export interface Feed<Delivery extends Positioned> {
   readonly cursors: LogCursors
+  /** How long ago the log was read last, in milliseconds: half a second when all is well. */
+  readonly lag: number
   /** Where the log stands: whatever is read after this was asked shows every entry up to it. */
   readonly position: number
   /** @throws RequestError `CURSOR_EXPIRED` */
@@ -48,17 +51,33 @@ export interface FollowRequest<Delivery> {
 }
 
 export async function createFeed<Delivery extends Positioned>(options: {
+  /** For what a client asks of the log. */
   database: Database
+  /** For following it: connections that no client's work can use up. */
+  control: Database
   bell: Bell
   logger: Logger
-  hydrate: (events: readonly LogEvent[]) => Promise<Map<number, Delivery>>
+  /** Loads what entries speak of, through the database that it is given. */
+  hydrate: (events: readonly LogEvent[], through: Database) => Promise<Map<number, Delivery>>
 }): Promise<Feed<Delivery>> {
-  const { database, bell, logger, hydrate } = options
+  const { database, control, bell, logger } = options
+  const hydrate = (events: readonly LogEvent[]) => options.hydrate(events, database)
   const cursors = await createLogCursors(database)
   const reader: LogReader = createLogReader(database)
-  const hub = createHub({ database, hydrate })
-  const tailer = await createTailer({ database, logger, onBatch: hub.route })
+  const hub = createHub({
+    database: control,
+    hydrate: (events) => options.hydrate(events, control),
+  })
+  const tailer = await createTailer({
+    database: control,
+    logger,
+    onBatch: hub.route,
+    onHeldBack: hub.routeAhead,
+  })
   const stopListening = bell.onRing(tailer.wake)
+  // A stream that is about to begin when its session ends was authenticated before and attaches after.
+  const revoked = createLru<true>(10_000)
+  hub.onSessionRevoked((sessionId) => revoked.set(sessionId, true))
 
   /** Another process may be ahead of this one, but nothing is ahead of the log itself. */
   async function positionOf(cursor: string): Promise<number> {
@@ -86,6 +105,9 @@ export async function createFeed<Delivery extends Positioned>(options: {
 
   return {
     cursors,
+    get lag() {
+      return Date.now() - tailer.lookedAt
+    },
     get position() {
       return tailer.horizon
     },
@@ -103,6 +125,7 @@ export async function createFeed<Delivery extends Positioned>(options: {
           if (!endsWithSession) return () => {}
           const end = (why: string) => fail(unauthenticated(`${why}: log in again, or refresh.`))
           const expiry = setTimeout(end, viewer.expiresAt - Date.now(), 'Token expired')
+          if (revoked.get(viewer.sessionId)) end('Session revoked')
           const stopListening = hub.onSessionRevoked((sessionId) => {
             if (sessionId === viewer.sessionId) end('Session revoked')
           })

@@ -17,6 +17,8 @@ export interface Hub<Delivery> {
    * in the log to be read. The first listener of a user costs one SQL statement.
    */
   attach(listener: Listener<Delivery>): Promise<{ from: number; detach: () => void }>
+  /** Ends sessions without waiting for their place in the log; doing it again does no harm. */
+  routeAhead(events: readonly LogEvent[]): void
   /** Hears of every ended session. @returns a function that stops it */
   onSessionRevoked(listener: (sessionId: string) => void): () => void
   readonly stats: { readonly users: number; readonly listeners: number }
@@ -120,6 +122,11 @@ export function createHub<Delivery>(options: {
     }
   }
 
+  function tellOfSession(event: LogEvent): void {
+    if (event.kind !== 'SESSION_REVOKED' || event.subjectId === null) return
+    for (const listener of sessionListeners) listener(event.subjectId)
+  }
+
   function* listenersOf(event: LogEvent): Generator<Attached<Delivery>> {
     const audience =
       event.chatId !== null
@@ -142,13 +149,14 @@ export function createHub<Delivery>(options: {
       const wanted = events.filter((event) => !listenersOf(event).next().done)
       const deliveries = wanted.length > 0 ? await options.hydrate(wanted) : null
       for (const event of events) {
-        if (event.kind === 'SESSION_REVOKED' && event.subjectId !== null) {
-          for (const listener of sessionListeners) listener(event.subjectId)
-        }
+        tellOfSession(event)
         const delivery = deliveries?.get(event.position)
         if (delivery === undefined) continue
         for (const listener of listenersOf(event)) listener.receive(delivery)
       }
+    },
+    routeAhead(events) {
+      for (const event of events) tellOfSession(event)
     },
     async attach(listener) {
       const user = users.get(listener.userId) ?? connect(listener.userId)

@@ -101,6 +101,7 @@ export function follow<Delivery extends Positioned>(
   let position = 0
   let closed = false
   let failure: Error | null = null
+  let release = () => {}
   let wake: (() => void) | null = null
   let detach: (() => void) | null = null
 
@@ -189,10 +190,11 @@ export function follow<Delivery extends Positioned>(
   }
 
   // To end without a word would tell the consumer that all is done.
-  const release = options.lifetime((reason) => {
+  release = options.lifetime((reason) => {
     failure = reason
     end()
   })
+  if (closed) release()
   return withCancel(run(), end)
 }
 

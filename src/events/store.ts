@@ -49,7 +49,7 @@ export function createStore(database: Database, bell: Bell): Store {
     },
     async writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]) {
       const rows = await database.query<Row>(statement, values)
-      bell.ring()
+      if (rows.length > 0) bell.ring()
       return rows
     },
   }

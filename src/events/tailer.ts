@@ -16,6 +16,8 @@ import { type EventRow, eventColumns, type LogEvent, toLogEvent } from './event.
 export interface Tailer {
   /** Every entry up to here has been handed over, and none will ever appear below it. */
   readonly horizon: number
+  /** When the log was read last, in milliseconds since 1970. */
+  readonly lookedAt: number
   /** Looks at the log now. */
   wake(): void
   /** Resolves once the horizon has reached `position`. */
@@ -32,6 +34,11 @@ export interface TailerOptions {
    * handed over again.
    */
   readonly onBatch: (events: readonly LogEvent[], horizon: number) => Promise<void>
+  /**
+   * Receives what lies behind a hole as long as that is waited for, perhaps more than once: for what must
+   * not wait for its place, such as the end of a session.
+   */
+  readonly onHeldBack: (events: readonly LogEvent[]) => void
   /** @default 1000 entries */
   readonly batchSize?: number
   /** How often to look without being woken. @default 500 ms */
@@ -58,6 +65,9 @@ const appendersStatement = {
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
 }
 
+/** How long live delivery may stand still before the log says why, in milliseconds. */
+const stallWarningMs = 2_000
+
 /** Transactions that may own a missing position up to `through`. */
 interface Fence {
   readonly through: number
@@ -65,9 +75,11 @@ interface Fence {
 }
 
 export async function createTailer(options: TailerOptions): Promise<Tailer> {
-  const { database, logger, onBatch, batchSize = 1000, pollMs = 500, pauseMs = 5 } = options
+  const { database, logger, onBatch, onHeldBack, batchSize = 1000, pollMs = 500, pauseMs = 5 } = options
   let fence: Fence = { through: await head(), blockers: await appenders() }
   let horizon = 0
+  let lookedAt = Date.now()
+  let blockedSince: number | null = null
   let woken = false
   let disposed = false
   let pausing: { wakeable: boolean; end: () => void } | null = null
@@ -97,19 +109,17 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
     const rows = await database.query<EventRow>(readStatement, [horizon, batchSize])
     const ready: LogEvent[] = []
     let next = horizon + 1
-    let hole = false
-    for (const row of rows) {
-      const event = toLogEvent(row)
-      if (event.position > next && !(cleared && event.position <= fence.through)) {
-        hole = true
-        break
-      }
+    const events = rows.map(toLogEvent)
+    for (const event of events) {
+      if (event.position > next && !(cleared && event.position <= fence.through)) break
       ready.push(event)
       next = event.position + 1
     }
+    lookedAt = Date.now()
     if (ready.length > 0) await advance(ready, next - 1)
-    if (!hole) return rows.length === batchSize ? 'again' : 'idle'
-    const last = Number(rows.at(-1)?.position)
+    if (ready.length < events.length) onHeldBack(events.slice(ready.length))
+    else return rows.length === batchSize ? 'again' : 'idle'
+    const last = Number(events.at(-1)?.position)
     if (fence.through < last && fence.blockers.size === 0) {
       fence = { through: last, blockers: await appenders() }
       return fence.blockers.size === 0 ? 'again' : 'blocked'
@@ -143,13 +153,24 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
     })
   }
 
+  /** Says, once for each stall, what live delivery waits for. */
+  function warnOfBlockers(): void {
+    if (blockedSince === null || Date.now() - blockedSince < stallWarningMs) return
+    blockedSince = Number.POSITIVE_INFINITY
+    const transactions = [...fence.blockers]
+    logger.warn({ transactions }, 'live delivery waits for open transactions that have written to the log')
+  }
+
   async function run(): Promise<void> {
     let delay = 1
     while (!disposed) {
       woken = false
       try {
         const next = await step()
-        if (next === 'blocked') {
+        if (next !== 'blocked') blockedSince = null
+        else {
+          blockedSince ??= Date.now()
+          warnOfBlockers()
           await pause(delay, false)
           delay = Math.min(delay * 2, 100)
           continue
@@ -169,7 +190,12 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
 
   // Entries from before the start are not handed over, but the horizon may pass them only when none
   // of them is still on its way.
-  for (let delay = 1; !(await clearFence()); delay = Math.min(delay * 2, 100)) await pause(delay, false)
+  for (let delay = 1; !(await clearFence()); delay = Math.min(delay * 2, 100)) {
+    blockedSince ??= Date.now()
+    warnOfBlockers()
+    await pause(delay, false)
+  }
+  blockedSince = null
   horizon = fence.through
   await onBatch([], horizon)
   const running = run()
@@ -177,6 +203,9 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
   return {
     get horizon() {
       return horizon
+    },
+    get lookedAt() {
+      return lookedAt
     },
     wake() {
       woken = true

@@ -1,4 +1,5 @@
 import { type Batch, createBatch } from '../core/batch.ts'
+import type { Gate } from '../core/gate.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Store } from '../events/store.ts'
@@ -12,6 +13,8 @@ export interface Services {
   readonly auth: Auth
   readonly feed: Feed<Delivery>
   readonly logger: Logger
+  /** Lets a few searches run at a time. */
+  readonly searchGate: Gate
 }
 
 /** What one operation has at hand. */

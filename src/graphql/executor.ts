@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import {
   createSourceEventStream,
   type DocumentNode,
@@ -10,6 +11,9 @@ import {
 } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
 
+/** How often an event is tried, over about 1.5 s. */
+const eventAttempts = 6
+
 /** How often a document runs interpreted before it is compiled: what comes once is not worth it. */
 const compileAfter = 2
 
@@ -20,10 +24,16 @@ const compileAfter = 2
  */
 export interface Executor {
   execute(args: ExecutionArgs): Promise<ExecutionResult> | ExecutionResult
-  /** @param finish sees each result before the client does */
+  /**
+   * @param finish sees each result before the client does
+   * @param failed whether a result says that something went wrong on the server. The event is tried again
+   * then; if it goes on failing the stream ends with an error, so that the client resumes: handing over the
+   * failure in the event's place would lose the event.
+   */
   subscribe(
     args: ExecutionArgs,
     finish: (result: ExecutionResult) => ExecutionResult,
+    failed: (result: ExecutionResult) => boolean,
   ): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>
 }
 
@@ -70,13 +80,18 @@ export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: 
 
   return {
     execute: (args) => runnerOf(args)(args),
-    async subscribe(args, finish) {
+    async subscribe(args, finish, failed) {
       const events = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in events)) return finish(events)
       const runner = runnerOf(args)
-      return mapEach(events as AsyncIterable<unknown>, async (event) =>
-        finish(await runner({ ...args, rootValue: event })),
-      )
+      return mapEach(events as AsyncIterable<unknown>, async (event) => {
+        for (let attempt = 1; ; attempt++) {
+          const result = finish(await runner({ ...args, rootValue: event }))
+          if (!failed(result)) return result
+          if (attempt === eventAttempts) throw new Error('An event could not be handed over.')
+          await delay(25 * 2 ** attempt)
+        }
+      })
     },
   }
 }

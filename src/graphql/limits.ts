@@ -15,6 +15,8 @@ import {
  * asks for and far below what would keep the server busy. docs/errors.md names the codes.
  */
 export const documentLimits = {
+  /** Characters (UTF-16 units), checked before parsing. */
+  characters: 32_000,
   /** Lexical tokens, checked while parsing. */
   tokens: 1000,
   /** Fields within fields; introspection needs 15 and is bounded by a rule of its own. */

@@ -14,7 +14,11 @@ const httpStatus: Partial<Record<RequestErrorCode, number>> = {
  */
 export function toClientError(error: unknown, options: { requestId: string; logger: Logger }): GraphQLError {
   const cause = error instanceof GraphQLError ? innermost(error) : error
-  if (cause instanceof GraphQLError) return cause === error ? cause : relocate(cause, error as GraphQLError)
+  if (cause instanceof GraphQLError) {
+    // What the HTTP layer says of itself stays with us.
+    delete cause.extensions['originalError']
+    return cause === error ? cause : relocate(cause, error as GraphQLError)
+  }
   const place = error instanceof GraphQLError ? placeOf(error) : {}
   if (cause instanceof RequestError || cause instanceof UserError) {
     const details = cause instanceof RequestError ? cause.details : {}

@@ -9,7 +9,10 @@ import {
   getVariableValues,
   Kind,
   NoSchemaIntrospectionCustomRule,
+  type ParseOptions,
   parse,
+  specifiedRules,
+  TokenKind,
   validate,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
@@ -64,6 +67,17 @@ export function usePipeline(options: {
     return refusal === null ? null : [mask(refusal, context)]
   }
 
+  const validity = new WeakMap<DocumentNode, boolean>()
+  const isValid = (document: DocumentNode): boolean => {
+    const known = validity.get(document)
+    if (known !== undefined) return known
+    const valid = [[DocumentLimitsRule], specifiedRules].every(
+      (each) => validate(options.schema, document, each, { maxErrors: 1 }).length === 0,
+    )
+    validity.set(document, valid)
+    return valid
+  }
+
   /**
    * Throws rather than replacing the result, which Yoga would remember for this text: whether a
    * document is refused depends on who sends it.
@@ -73,16 +87,17 @@ export function usePipeline(options: {
     if (tokenProblem !== null && !isOpenDocument(document, 'badToken')) {
       throw mask(unauthenticated(`${tokenProblem}: log in again, or refresh.`), context)
     }
-    if (principal.kind === 'anonymous' && !isOpenDocument(document, 'anonymous')) {
-      throw mask(unauthenticated(), context)
+    if (principal.kind === 'user') return
+    if (!isOpenDocument(document, 'anonymous')) throw mask(unauthenticated(), context)
+    // Where the schema is not to be read, what is wrong with a document would tell of it, too.
+    if (!options.introspection && !isValid(document)) {
+      throw withCode(new GraphQLError('The document is not valid.'), 'GRAPHQL_VALIDATION_FAILED')
     }
   }
 
   return {
     onParse({ context, setParseFn }) {
-      setParseFn((source, parseOptions) =>
-        parse(source, { ...parseOptions, maxTokens: documentLimits.tokens }),
-      )
+      setParseFn((source, parseOptions) => parseWithinLimits(String(source), parseOptions))
       return ({ result, replaceParseResult }) => {
         if (result instanceof GraphQLError) replaceParseResult(withCode(result, 'GRAPHQL_PARSE_FAILED'))
         else refuseStranger(result as DocumentNode, context)
@@ -126,9 +141,29 @@ export function usePipeline(options: {
         result.errors === undefined
           ? result
           : { ...result, errors: result.errors.map((error) => mask(error, context)) }
-      setSubscribeFn(((subscribeArgs: ExecutionArgs) => executor.subscribe(subscribeArgs, masked)) as never)
+      setSubscribeFn(((subscribeArgs: ExecutionArgs) =>
+        executor.subscribe(subscribeArgs, masked, hasFailed)) as never)
     },
   }
+}
+
+/** Whether something went wrong on our side. */
+function hasFailed({ errors }: ExecutionResult): boolean {
+  return errors?.some((error) => error.extensions['code'] === 'INTERNAL_SERVER_ERROR') ?? false
+}
+
+/** Parsed documents are kept, so they must not be large in any way: comments count for no token, but are kept as one. */
+function parseWithinLimits(source: string, options: ParseOptions | undefined): DocumentNode {
+  if (source.length > documentLimits.characters) {
+    throw new GraphQLError(`The document has more than ${documentLimits.characters} characters.`)
+  }
+  const document = parse(source, { ...options, maxTokens: documentLimits.tokens })
+  for (let token = document.loc?.startToken; token != null; token = token.next ?? undefined) {
+    if (token.kind !== TokenKind.COMMENT) continue
+    if (token.prev !== null) Object.assign(token.prev, { next: token.next })
+    if (token.next !== null) Object.assign(token.next, { prev: token.prev })
+  }
+  return document
 }
 
 /** Refuses what would cost too much with these very variables. */

@@ -1,9 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../core/logger.ts'
-import type { Database } from '../db/client.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
-import { findUnreadiness } from './health.ts'
 import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
 import { authenticate, checkRequest } from './request.ts'
@@ -14,7 +12,8 @@ export const graphqlPath = '/graphql'
 export interface HttpServerOptions {
   readonly yoga: Yoga
   readonly authenticator: Authenticator
-  readonly database: Database
+  /** Null when all is well, or what is missing. */
+  readonly findUnreadiness: () => Promise<string | null>
   readonly origins: Origins
   readonly graphiql: boolean
   /** Whether the demo accounts exist. */
@@ -37,7 +36,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const streams = new Set<ServerResponse>()
   const { logger, graphiql, demo } = options
   const pages = createPages({ endpoint: graphqlPath, graphiql, demo })
-  const server = createServer((request, response) => {
+  const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {
     if (request.headers.accept?.includes('text/event-stream')) {
       streams.add(response)
       response.once('close', () => streams.delete(response))
@@ -69,7 +68,7 @@ async function route(
     case '/health/live':
       return send(response, 200, 'application/json', '{"status":"live"}\n')
     case '/health/ready': {
-      const problem = await findUnreadiness(options.database)
+      const problem = await options.findUnreadiness()
       const body = JSON.stringify(problem === null ? { status: 'ready' } : { status: 'unready', problem })
       return send(response, problem === null ? 200 : 503, 'application/json', `${body}\n`)
     }
@@ -92,7 +91,16 @@ async function graphql(
   }
   const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
     closesWithSession: false,
+  }).catch((error: unknown) => {
+    options.logger.error({ err: error }, 'a request could not be authenticated')
+    return null
   })
+  if (transport === null) {
+    response.setHeader('retry-after', '1')
+    const message = 'The server cannot tell who is asking right now. Try again.'
+    const errors = [{ message, extensions: { code: 'SERVICE_UNAVAILABLE' } }]
+    return send(response, 503, 'application/json', JSON.stringify({ errors }))
+  }
   response.setHeader('x-request-id', transport.requestId)
   const problem = await checkRequest(request)
   if (problem !== null) {

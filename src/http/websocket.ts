@@ -8,8 +8,7 @@ import {
   type GraphQLFormattedError,
   getOperationAST,
 } from 'graphql'
-import { CloseCode, type Context, type SubscribePayload } from 'graphql-ws'
-import { type Extra, useServer } from 'graphql-ws/use/ws'
+import { CloseCode, type Context, makeServer, type SubscribePayload } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
@@ -18,6 +17,7 @@ import type { Delivery } from '../features/realtime/delivery.ts'
 import type { TransportContext } from '../graphql/pipeline.ts'
 import type { Origins } from './origins.ts'
 import { authenticate } from './request.ts'
+import { adaptSocket, type SocketExtra, tryAgainLater } from './socket-adapter.ts'
 import type { Yoga } from './yoga.ts'
 
 /** Bounds on one socket. */
@@ -32,11 +32,13 @@ const limits = {
   pingMs: 12_000,
 } as const
 
-interface SocketState extends Record<PropertyKey, unknown> {
+interface SocketState extends SocketExtra {
   transport?: TransportContext
+  /** The ids of operations that are on their way to their first result. */
+  starting?: Set<string>
 }
 
-type SocketContext = Context<Record<string, unknown> | undefined, Extra & Partial<SocketState>>
+type SocketContext = Context<Record<string, unknown> | undefined, SocketState>
 
 /**
  * `graphql-transport-ws` on the GraphQL path. Every operation goes through the same pipeline as over
@@ -51,7 +53,7 @@ export function createWebSocketServer(options: {
   feed: Feed<Delivery>
   logger: Logger
 }): { readonly connections: number; dispose(): Promise<void> } {
-  const { server, yoga, origins, authenticator, feed } = options
+  const { server, yoga, origins, authenticator, feed, logger } = options
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: limits.frameBytes,
@@ -61,6 +63,8 @@ export function createWebSocketServer(options: {
   const socketsOfSession = new Map<string, Set<WebSocket>>()
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Node has let go of the socket; without a listener a reset would end the process.
+    socket.on('error', () => socket.destroy())
     const path = request.url?.split('?', 1)[0]
     const { origin, host } = request.headers
     if (path !== options.path) return refuse(socket, '404 Not Found')
@@ -69,42 +73,70 @@ export function createWebSocketServer(options: {
   }
   server.on('upgrade', onUpgrade)
 
-  const graphql = useServer<Record<string, unknown> | undefined, SocketState>(
-    {
-      connectionInitWaitTimeout: limits.initTimeoutMs,
-      async onConnect(context) {
-        const { socket, request } = context.extra
-        const transport = await authenticate(authenticator, authorizationOf(context), request, {
-          closesWithSession: true,
-        })
-        if (transport.tokenProblem !== null) {
-          closeForbidden(socket, transport.tokenProblem as TokenProblem)
-          return false
-        }
-        context.extra.transport = transport
-        if (transport.principal.kind === 'user') holdToSession(socket, transport.principal)
-        return true
-      },
-      onSubscribe: (context, _id, payload) => start(yoga, context, payload),
-      // `onSubscribe` has run the operation already, through the pipeline.
-      execute: (args) => args.rootValue as ExecutionResult,
-      subscribe: (args) => args.rootValue as AsyncIterable<ExecutionResult>,
-      onNext: (_context, _id, _payload, _args, result) =>
-        result.errors === undefined
-          ? undefined
-          : ({ ...result, errors: result.errors.map(forSocket) } as FormattedExecutionResult),
-      onError: (_context, _id, _payload, errors) => errors.map(forSocket),
+  const core = makeServer<Record<string, unknown> | undefined, SocketState>({
+    connectionInitWaitTimeout: limits.initTimeoutMs,
+    async onConnect(context) {
+      const { socket, request } = context.extra
+      const transport = await authenticate(authenticator, authorizationOf(context), request, {
+        closesWithSession: true,
+      }).catch((error: unknown) => {
+        logger.error({ err: error }, 'a socket could not be authenticated')
+        return null
+      })
+      if (transport === null) {
+        socket.close(tryAgainLater, 'Try again later')
+        return false
+      }
+      if (transport.tokenProblem !== null) {
+        closeForbidden(socket, transport.tokenProblem as TokenProblem)
+        return false
+      }
+      context.extra.transport = transport
+      if (transport.principal.kind === 'user') holdToSession(socket, transport.principal)
+      return true
     },
-    sockets,
-    limits.pingMs,
-  )
-
-  // After the adapter's own listener, which would print what any client can provoke. A frame too large or
-  // malformed has its close code from the WebSocket layer already.
-  sockets.on('connection', (socket) => {
-    socket.removeAllListeners('error')
-    socket.on('error', (error) => options.logger.debug({ err: error }, 'a socket failed'))
+    onSubscribe: (context, id, payload) => begin(context, id, payload),
+    // `onSubscribe` has run the operation already, through the pipeline.
+    execute: (args) => args.rootValue as ExecutionResult,
+    subscribe: (args) => args.rootValue as AsyncIterable<ExecutionResult>,
+    onNext: (_context, _id, _payload, _args, result) =>
+      result.errors === undefined
+        ? undefined
+        : ({ ...result, errors: result.errors.map(forSocket) } as FormattedExecutionResult),
+    onError: (_context, _id, _payload, errors) => errors.map(forSocket),
   })
+  sockets.on('connection', (socket: WebSocket, request: IncomingMessage) => {
+    adaptSocket({ core, socket, request, logger, pingMs: limits.pingMs })
+  })
+
+  /**
+   * The core forgets an operation that is completed while it starts, so that its id could be taken again
+   * and again. Here an id is taken until its start has ended, and starts count towards the limit.
+   */
+  async function begin(
+    context: SocketContext,
+    id: string,
+    payload: SubscribePayload,
+  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
+    const { extra } = context
+    extra.starting ??= new Set()
+    if (extra.starting.has(id)) {
+      extra.socket.close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
+      return []
+    }
+    const others = new Set([...Object.keys(context.subscriptions), ...extra.starting])
+    others.delete(id)
+    if (others.size >= limits.operations) {
+      const message = `A socket may have at most ${limits.operations} operations at a time.`
+      return [new GraphQLError(message, { extensions: { code: 'RATE_LIMITED' } })]
+    }
+    extra.starting.add(id)
+    try {
+      return await start(yoga, context, payload)
+    } finally {
+      extra.starting.delete(id)
+    }
+  }
 
   function holdToSession(socket: WebSocket, principal: { sessionId: string; expiresAt: number }): void {
     const { sessionId, expiresAt } = principal
@@ -133,7 +165,7 @@ export function createWebSocketServer(options: {
       const stragglers = setTimeout(() => {
         for (const socket of sockets.clients) socket.terminate()
       }, 2_000)
-      await graphql.dispose()
+      await new Promise((resolve) => sockets.close(resolve))
       clearTimeout(stragglers)
     },
   }
@@ -142,6 +174,8 @@ export function createWebSocketServer(options: {
 /** The standard client retries after 4403 with fresh parameters; it takes 4401 for final. */
 function closeForbidden(socket: WebSocket, reason: TokenProblem): void {
   socket.close(CloseCode.Forbidden, reason)
+  // A client that does not answer the close keeps nothing open.
+  setTimeout(() => socket.terminate(), 1_000).unref()
 }
 
 /** Without what an error says to the HTTP transport alone. */
@@ -173,11 +207,6 @@ async function start(
 ): Promise<ExecutionArgs | readonly GraphQLError[]> {
   const { transport } = context.extra
   if (transport === undefined) throw new Error('A socket was subscribed on before it was opened.')
-  // The operation itself is counted already.
-  if (Object.keys(context.subscriptions).length > limits.operations) {
-    const message = `A socket may have at most ${limits.operations} operations at a time.`
-    return [new GraphQLError(message, { extensions: { code: 'RATE_LIMITED' } })]
-  }
   const enveloped = yoga.getEnveloped({ ...transport, params } as never)
   const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped
   let document: ReturnType<typeof parse>
@@ -204,6 +233,29 @@ async function start(
       }),
     ]
   const result = await (operation.operation === 'subscription' ? subscribe(args) : execute(args))
-  if (!(Symbol.asyncIterator in result) && !('data' in result)) return result.errors ?? []
+  if (Symbol.asyncIterator in result) return { ...args, rootValue: orClose(result, context.extra.socket) }
+  if (!('data' in result)) return result.errors ?? []
   return { ...args, rootValue: result }
+}
+
+/** A subscription that fails half way closes its socket so that the client comes back and resumes. */
+function orClose<Result>(results: AsyncIterable<Result>, socket: WebSocket): AsyncIterableIterator<Result> {
+  const iterator = results[Symbol.asyncIterator]()
+  return {
+    async next() {
+      try {
+        return await iterator.next()
+      } catch {
+        socket.close(tryAgainLater, 'Try again later')
+        return { done: true, value: undefined }
+      }
+    },
+    async return() {
+      await iterator.return?.()
+      return { done: true, value: undefined }
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
 }

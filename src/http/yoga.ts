@@ -1,6 +1,7 @@
 import type { GraphQLSchema } from 'graphql'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import { uuidv7 } from '../core/ids.ts'
+import { createLru } from '../core/lru.ts'
 import { createContext, type Services } from '../graphql/context.ts'
 import { toClientError } from '../graphql/mask.ts'
 import { type TransportContext, usePipeline } from '../graphql/pipeline.ts'
@@ -26,6 +27,7 @@ export function createYogaServer(options: {
       // What fails outside an operation: reading the request, building the context.
       maskError: (error) => toClientError(error, { requestId: uuidv7(), logger }),
     },
+    parserAndValidationCache: { documentCache: createLru(256), errorCache: createLru(16) },
     logging: false,
     graphiql: false,
     landingPage: false,

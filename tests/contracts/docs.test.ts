@@ -13,6 +13,7 @@ test('docs/errors.md has every code', () => {
 test('docs/errors.md has every limit at its value', () => {
   const page = read('docs/errors.md')
   const rows: [string, number][] = [
+    ['characters (UTF-16 units)', documentLimits.characters],
     ['tokens', documentLimits.tokens],
     ['depth', documentLimits.depth],
     ['fields, fragments expanded', documentLimits.fields],

@@ -27,7 +27,13 @@ beforeEach(async () => {
     if (sql.includes('FROM events') && sql.includes('CROSS JOIN LATERAL')) logReads++
   }
   hub = createHub({ database, hydrate })
-  tailer = await createTailer({ database, logger: pino({ level: 'silent' }), onBatch: hub.route, pollMs: 5 })
+  tailer = await createTailer({
+    database,
+    logger: pino({ level: 'silent' }),
+    onHeldBack: () => {},
+    onBatch: hub.route,
+    pollMs: 5,
+  })
 })
 
 afterEach(async () => {

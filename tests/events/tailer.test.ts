@@ -42,6 +42,7 @@ async function tail(options: { batchSize?: number } = {}): Promise<{ tailer: Tai
   const tailer = await createTailer({
     database,
     logger: pino({ level: 'silent' }),
+    onHeldBack: () => {},
     onBatch: async (events) => {
       seen.push(...events.map((event) => event.position))
     },
@@ -153,6 +154,7 @@ test('a batch that fails is handed over again', async () => {
   const tailer = await createTailer({
     database,
     logger: pino({ level: 'silent' }),
+    onHeldBack: () => {},
     onBatch: async (events) => {
       if (events.length > 0 && failures-- > 0) throw new Error('not now')
       seen.push(...events.map((event) => event.position))

@@ -134,3 +134,20 @@ describe('a misspelled name', () => {
     }
   })
 })
+
+test('where introspection is off, an anonymous caller is not told what is wrong with a document', async () => {
+  const probes = [
+    '{ viewer { nonsense } }',
+    '{ viewer { chats { edges { node { nonsense } } } } }',
+    '{ __typename } fragment X on Chat { nonsense }',
+    'mutation { login(input: { nonsense: 1 }) { __typename } }',
+  ]
+  const answers = await Promise.all(probes.map((probe) => closed.anonymous.send(probe)))
+  for (const { errors, status } of answers) {
+    expect(status).toBe(400)
+    expect(errors).toEqual([
+      { message: 'The document is not valid.', extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } },
+    ])
+  }
+  expect((await closed.anonymous.run('{ viewer { email } }')).viewer).toBeNull()
+})

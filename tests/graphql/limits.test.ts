@@ -108,6 +108,13 @@ describe('a document within a limit is answered, one beyond it is refused', () =
     expect(errors?.[0]?.message).toMatch(/at most \d+|more that? 1000 tokens/)
   })
 
+  test('32,000 characters, comments included', async () => {
+    const commented = (length: number) => `{ __typename } #`.padEnd(length, 'x')
+    expect((await ask(commented(32_000))).errors).toBeUndefined()
+    const { errors } = await ask(commented(32_001))
+    expect(errors).toMatchObject([{ extensions: { code: 'GRAPHQL_PARSE_FAILED' } }])
+  })
+
   test('5 directives at one place', async () => {
     // More than two are wrong anyway: the limit is what spares the search for them.
     const withDirectives = (count: number) =>
@@ -122,7 +129,7 @@ describe('a document within a limit is answered, one beyond it is refused', () =
   test('a cost of 10,000, told with the refusal', async () => {
     const operation = (fields: string) => `query ($m: Int!) {
       viewer { ${fields} chats(first: 100) { edges { node { messages(last: $m) { edges { node { id } } } } } } }
-      users(search: "alice", first: 98) { edges { node { id } } } }`
+      users(search: "alice", first: 97) { edges { cursor } } }`
     expect((await ask(operation('email'), { m: 48 })).errors).toBeUndefined()
     for (const [fields, m, cost] of [
       ['email isEmailVerified', 48, 10_001],

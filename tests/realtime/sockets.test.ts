@@ -1,9 +1,12 @@
 import { once } from 'node:events'
+import { connect } from 'node:net'
+import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
+import { uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp } from '../testkit/app.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
-import { EventCursor, Events, MessageAdded } from '../testkit/operations.ts'
+import { ChatMessages, EventCursor, Events, MessageAdded, SendMessage } from '../testkit/operations.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -305,4 +308,96 @@ test('subscriptions come over server-sent events, too, and end with their sessio
   expect(text).toMatch(/"errors":.*UNAUTHENTICATED/)
   expect(text).toContain('event: next')
   expect(text).toContain('event: complete')
+})
+
+test('a connection that breaks while its upgrade is refused leaves the server standing', async () => {
+  const { port, hostname } = new URL(app.url)
+  for (const [path, origin] of [
+    ['/nowhere', app.url],
+    ['/graphql', 'https://evil.example'],
+  ]) {
+    for (let i = 0; i < 20; i++) {
+      const socket = connect(Number(port), hostname)
+      await once(socket, 'connect')
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: x\r\nOrigin: ${origin}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+      )
+      socket.resetAndDestroy()
+    }
+  }
+  expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
+})
+
+test('an id that is taken again and again while it starts holds nothing', async () => {
+  const user = await app.register()
+  const before = app.app.services.feed.stats.listeners
+  const raw = await openAs(user.token)
+  await raw.next()
+  for (let i = 0; i < 50; i++) {
+    raw.send(subscribe('a', Events))
+    raw.send({ type: 'complete', id: 'a' })
+  }
+  expect(await raw.closed).toMatchObject({ code: 4409 })
+  await vi.waitFor(() => expect(app.app.services.feed.stats.listeners).toBe(before))
+})
+
+test('what a socket says after it was told to close is not heard', async () => {
+  const [alice, bob] = [await app.register('alice'), await app.register('bob')]
+  const chatId = await createDirectChat(alice, bob.id)
+  const raw = await openAs(alice.token)
+  await raw.next()
+  const closing = new Promise((resolve) => raw.socket.on('close', resolve))
+  // Goes on talking whatever comes.
+  const say = () =>
+    raw.send(
+      subscribe(uuidv7(), SendMessage, { input: { chatId, clientMessageId: uuidv7(), text: 'still here' } }),
+    )
+  await alice.run('mutation { logout { success } }')
+  for (let i = 0; i < 20; i++) say()
+  await closing
+  const { chat } = await bob.run(ChatMessages, { id: chatId })
+  expect(chat.messages.edges).toEqual([])
+})
+
+test('a session ends at once although the log waits for somebody', async () => {
+  const client = new pg.Client(app.database.url)
+  await client.connect()
+  const user = await app.register()
+  const raw = await openAs(user.token)
+  await raw.next()
+  await client.query('BEGIN')
+  await client.query(`INSERT INTO events (kind, user_id) VALUES ('SESSION_REVOKED', $1)`, [uuidv7()])
+  await user.run('mutation { logout { success } }')
+  expect(await raw.closed).toEqual({ code: 4403, reason: 'Session revoked' })
+  await client.query('ROLLBACK')
+  await client.end()
+})
+
+test('an event that cannot be handed over is tried again, and never left out', async () => {
+  const [alice, bob] = [await app.register('alice'), await app.register('bob')]
+  const chatId = await createDirectChat(alice, bob.id)
+  const { viewer } = await bob.run(EventCursor)
+  const query = `subscription Added($after: String) { messageAdded(after: $after) {
+    cursor chat { unreadCount } message { sequence } } }`
+  const live = bob.subscribe(query, { after: viewer.eventCursor })
+  const client = new pg.Client(app.database.url)
+  await client.connect()
+  const sending = (async () => {
+    for (let i = 0; i < 40; i++)
+      await alice.send(SendMessage, { input: { chatId, clientMessageId: `k${i}`, text: 'x' } })
+  })()
+  for (let i = 0; i < 30; i++) {
+    await client.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'parley' AND state = 'idle'`,
+    )
+  }
+  await sending
+  await client.end()
+  const last = await sendMessage(alice, chatId, 'the last')
+  const events = await live.until(({ messageAdded }) => messageAdded.message.sequence === last.sequence)
+  expect(events.map(({ messageAdded }) => messageAdded.message.sequence)).toEqual(
+    Array.from({ length: last.sequence }, (_, i) => i + 1),
+  )
+  await live.stop()
 })

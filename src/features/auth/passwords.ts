@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import argon2 from 'argon2'
+import { createGate } from '../../core/gate.ts'
 
 /** Hashes and checks passwords with argon2id, a bounded number at a time. */
 export interface Passwords {
@@ -25,21 +26,5 @@ export async function createPasswords(options: { concurrency?: number } = {}): P
         const matches = await argon2.verify(hash ?? nobody, password)
         return matches && hash !== null
       }),
-  }
-}
-
-/** Lets `width` pieces of work run at a time; the others wait in line. */
-function createGate(width: number): <T>(work: () => Promise<T>) => Promise<T> {
-  const line: (() => void)[] = []
-  let running = 0
-  return async (work) => {
-    if (running >= width) await new Promise<void>((resolve) => line.push(resolve))
-    running++
-    try {
-      return await work()
-    } finally {
-      running--
-      line.shift()?.()
-    }
   }
 }

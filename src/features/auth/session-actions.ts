@@ -27,11 +27,18 @@ interface FoundToken {
   readonly refresh_secret: Buffer
 }
 
-/** Of any number of uses at once the token's row lets one through; the others wait for it and then see it. */
+/**
+ * Of any number of uses at once one gets through; the others wait for it and then see it. The session's
+ * row is locked first, as ending a session does: the other order would deadlock with it.
+ */
 const useToken = {
   name: 'sessions_use_refresh_token',
-  text: `WITH used AS (
-      UPDATE refresh_tokens SET used_at = now() WHERE hash = $1 AND used_at IS NULL RETURNING session_id
+  text: `WITH session AS (
+      SELECT s.id FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
+      WHERE t.hash = $1 AND s.revoked_at IS NULL FOR NO KEY UPDATE OF s
+    ), used AS (
+      UPDATE refresh_tokens t SET used_at = now() FROM session
+      WHERE t.hash = $1 AND t.used_at IS NULL AND t.session_id = session.id RETURNING t.session_id
     ), successor AS (
       INSERT INTO refresh_tokens (hash, session_id) SELECT $2, session_id FROM used
     )

@@ -1,6 +1,7 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import jwt from 'jsonwebtoken'
 import { z } from 'zod'
+import { createLru } from '../../core/lru.ts'
 
 /** What an access token says: a user, in a session, until a time. */
 export interface AccessClaims {
@@ -33,8 +34,8 @@ export function createAccessTokens(options: {
   const [signingSecret] = options.secrets
   if (signingSecret === undefined) throw new Error('At least one secret is needed to sign tokens.')
   // Checking a signature costs more than the rest of a small request; a client sends the same token
-  // many times. Bounded, oldest out first.
-  const verified = new Map<string, AccessClaims>()
+  // many times.
+  const verified = createLru<AccessClaims>(10_000)
 
   function check(token: string): AccessClaims | 'expired' | 'invalid' {
     for (const secret of options.secrets) {
@@ -80,11 +81,6 @@ export function createAccessTokens(options: {
       // A token of ours is a few hundred characters; anything longer is not worth a hash.
       const claims = token.length > 2048 ? 'invalid' : check(token)
       if (typeof claims !== 'string') {
-        if (verified.size >= 10_000)
-          for (const oldest of verified.keys()) {
-            verified.delete(oldest)
-            break
-          }
         verified.set(token, claims)
       }
       return claims

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { createGate } from '../../src/core/gate.ts'
+
+test('never more at a time than the gate is wide, whenever they come', async () => {
+  const gate = createGate(2)
+  let running = 0
+  let most = 0
+  const work = () =>
+    gate(async () => {
+      most = Math.max(most, ++running)
+      await Promise.resolve()
+      running--
+    })
+  const first = Array.from({ length: 5 }, work)
+  // Comes in the very turn in which a place is given up.
+  const slippers = first.map((each) => each.then(work))
+  await Promise.all([...first, ...slippers])
+  expect([most, running]).toEqual([2, 0])
+})
+
+test('a piece of work that fails gives its place up', async () => {
+  const gate = createGate(1)
+  await expect(gate(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  expect(await gate(async () => 'next')).toBe('next')
+})
