@@ -76,12 +76,11 @@ async function start(config: Config, logger: Logger, stop: Stop): Promise<Runnin
   const loading = import('../app.ts')
   const [opened, loaded] = await Promise.allSettled([opening, loading])
   if (opened.status === 'rejected') throw opened.reason
-  const database = opened.value
+  const { database, demo } = opened.value
   try {
     if (loaded.status === 'rejected') throw loaded.reason
     const { loadJwtSecrets, startApp } = loaded.value
     const jwtSecrets = checkSecrets(() => loadJwtSecrets(config), config)
-    const demo = await hasDemoLogins(database.url)
     const app = await startApp({ config, databaseUrl: database.url, jwtSecrets, logger, demo })
     return { database, demo, app }
   } catch (error) {
@@ -90,7 +89,7 @@ async function start(config: Config, logger: Logger, stop: Stop): Promise<Runnin
   }
 }
 
-async function openSeeded(config: Config, logger: Logger, stop: Stop): Promise<OpenDatabase> {
+async function openSeeded(config: Config, logger: Logger, stop: Stop): Promise<Omit<Running, 'app'>> {
   const database = await openDatabase(config, {
     onWarning: (message) => logger.warn(message),
     onExit: (message) => stop.request(message),
@@ -99,7 +98,7 @@ async function openSeeded(config: Config, logger: Logger, stop: Stop): Promise<O
     if (config.seed === 'demo' || (config.seed === null && database.embedded && !config.production)) {
       await seedDemo({ databaseUrl: database.url, when: config.seed === 'demo' ? 'empty' : 'fresh' })
     }
-    return database
+    return { database, demo: await hasDemoLogins(database.url) }
   } catch (error) {
     await database.dispose()
     throw error
