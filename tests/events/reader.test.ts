@@ -1,3 +1,4 @@
+import pg from 'pg'
 import { pino } from 'pino'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { uuidv7 } from '../../src/core/ids.ts'
@@ -113,6 +114,44 @@ test('readers that come while batches are on their way see each event once', asy
   expect(hub.stats).toEqual({ users: 1, listeners: readers.length })
   await Promise.all(readers.map((events) => events.return?.()))
   expect(hub.stats).toEqual({ users: 0, listeners: 0 })
+})
+
+test('readers that are cut and resumed among rollbacks and delays lose, repeat and reorder nothing', async () => {
+  const committed: number[] = []
+  const writers = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const client = new pg.Client(testDatabase.url)
+      await client.connect()
+      return client
+    }),
+  )
+  const insert = `INSERT INTO events (kind, user_id) VALUES ('SESSION_REVOKED', $1) RETURNING position`
+  const writing = Promise.all(
+    writers.map(async (client, writer) => {
+      for (let round = 0; round < 40; round++) {
+        await client.query('BEGIN')
+        const { rows } = await client.query(insert, [userId])
+        await client.query('SELECT pg_sleep(random() * 0.004)')
+        const undone = (writer + round) % 4 === 0
+        await client.query(undone ? 'ROLLBACK' : 'COMMIT')
+        if (!undone) committed.push(Number(rows[0].position))
+      }
+    }),
+  )
+  const total = 8 * 40 * 0.75
+  const readAll = async (step: number) => {
+    const seen: number[] = []
+    while (seen.length < total) {
+      const events = read(seen.at(-1) ?? 0, { maxBacklog: 8, pageSize: 5 })
+      seen.push(...(await take(events, Math.min(step, total - seen.length))))
+      await events.return?.()
+    }
+    return seen
+  }
+  const [, ...readers] = await Promise.all([writing, readAll(1), readAll(7), readAll(50), readAll(total)])
+  committed.sort((a, b) => a - b)
+  for (const seen of readers) expect(seen).toEqual(committed)
+  await Promise.all(writers.map((client) => client.end()))
 })
 
 test('a reader that is ended while it waits is freed at once', async () => {
