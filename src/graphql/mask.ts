@@ -1,6 +1,7 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
 import { RequestError, type RequestErrorCode, UserError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { isDatabaseUnavailable } from '../db/unavailable.ts'
 
 /** The HTTP status that goes with a code, where the media type lets errors have one. */
 const httpStatus: Partial<Record<RequestErrorCode, number>> = {
@@ -33,6 +34,12 @@ export function toClientError(error: unknown, options: { requestId: string; logg
     })
   }
   options.logger.error({ err: cause, requestId: options.requestId }, 'an operation failed')
+  if (isDatabaseUnavailable(cause)) {
+    return new GraphQLError('The database is away. Try again in a moment; a send is safe to repeat.', {
+      ...place,
+      extensions: { code: 'SERVICE_UNAVAILABLE', requestId: options.requestId, unexpected: true },
+    })
+  }
   return new GraphQLError('Something went wrong on the server. The request id helps to find it in the log.', {
     ...place,
     extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: options.requestId, unexpected: true },

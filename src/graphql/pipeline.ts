@@ -147,9 +147,11 @@ export function usePipeline(options: {
   }
 }
 
+const ourFailures: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE'])
+
 /** Whether something went wrong on our side. */
 function hasFailed({ errors }: ExecutionResult): boolean {
-  return errors?.some((error) => error.extensions['code'] === 'INTERNAL_SERVER_ERROR') ?? false
+  return errors?.some(({ extensions }) => ourFailures.has(extensions['code'])) ?? false
 }
 
 /** Parsed documents are kept, so they must not be large in any way: comments count for no token, but are kept as one. */

@@ -1,0 +1,35 @@
+/** What Postgres, its driver and Prisma say when there is no database to talk to right now. */
+const codes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  // Connection exceptions, shutting down, starting up, too many connections, a transaction that idled.
+  '08000',
+  '08001',
+  '08003',
+  '08006',
+  '25P03',
+  '53300',
+  '57P01',
+  '57P02',
+  '57P03',
+  'P1001',
+  'P1002',
+  'P1008',
+  'P1017',
+  'P2024',
+])
+const words =
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not currently accepting connections|Can't reach database server/
+
+/** Whether an operation failed for want of a database, so that trying again later is all there is to do. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  return (
+    (typeof code === 'string' && codes.has(code)) || words.test(error.message) || isDatabaseUnavailable(cause)
+  )
+}
