@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
-import { createGate } from './core/gate.ts'
+import { createFairGate } from './core/gate.ts'
 import { createLogger, type Logger } from './core/logger.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { createPostgresBell } from './events/bell.ts'
@@ -46,6 +46,8 @@ export interface AppOptions {
 
 /** Looking for people by similarity can take the database a while; the rest of the pool is for everyone else. */
 const searchesAtATime = 2
+/** How many searches of one user may wait. */
+const searchesOfOne = 20
 const drainMs = 5_000
 /** A connection of ours that is silent for this long is taken for dead. */
 const controlTimeoutMs = 5_000
@@ -96,7 +98,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
-  const services: Services = { store, feed, logger, auth, searchGate: createGate(searchesAtATime) }
+  const services: Services = {
+    store,
+    feed,
+    logger,
+    auth,
+    searchGate: createFairGate(searchesAtATime, searchesOfOne),
+  }
   const yoga = createYogaServer({
     schema: createSchema(),
     services,

@@ -82,6 +82,7 @@ export type RequestErrorCode =
   | 'NOT_FOUND'
   | 'CURSOR_EXPIRED'
   | 'QUERY_TOO_EXPENSIVE'
+  | 'RATE_LIMITED'
 
 /** A failure of the request as a whole; it becomes an entry of the top-level `errors`. */
 export class RequestError extends Error {

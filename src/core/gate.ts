@@ -1,3 +1,5 @@
+import { RequestError } from './errors.ts'
+
 /** Lets a number of pieces of work run at a time; the others wait in line. */
 export type Gate = <Result>(work: () => Promise<Result>) => Promise<Result>
 
@@ -14,6 +16,31 @@ export function createGate(width: number): Gate {
       const next = line.shift()
       if (next === undefined) running--
       else next()
+    }
+  }
+}
+
+/** Lets a number of pieces of work run at a time, of each key one, so that nobody stands in anybody's way. */
+export type FairGate = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>
+
+/**
+ * @param width how many run at a time, of all keys
+ * @param longest how many of a key may wait or run; one more is refused
+ */
+export function createFairGate(width: number, longest: number): FairGate {
+  const all = createGate(width)
+  const lines = new Map<string, { readonly gate: Gate; size: number }>()
+  return async (key, work) => {
+    const line = lines.get(key) ?? { gate: createGate(1), size: 0 }
+    if (line.size >= longest) {
+      throw new RequestError('RATE_LIMITED', `At most ${longest} of these may be under way at a time.`)
+    }
+    lines.set(key, line)
+    line.size++
+    try {
+      return await line.gate(() => all(work))
+    } finally {
+      if (--line.size === 0) lines.delete(key)
     }
   }
 }

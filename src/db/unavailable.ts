@@ -1,4 +1,4 @@
-/** What Postgres, its driver and Prisma say when there is no database to talk to right now. */
+/** What Postgres, its driver and Prisma say when there is no database to talk to right now, or no getting through. */
 const codes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -13,6 +13,8 @@ const codes = new Set([
   '08006',
   '25P03',
   '53300',
+  // A row that was locked for too long.
+  '55P03',
   '57P01',
   '57P02',
   '57P03',

@@ -55,6 +55,11 @@ const readStatement = {
   text: `SELECT ${eventColumns} FROM events e WHERE e.position > $1 ORDER BY e.position LIMIT $2`,
 }
 
+const urgentStatement = {
+  name: 'tail_urgent',
+  text: `SELECT ${eventColumns} FROM events e WHERE e.position > $1 AND e.kind = 'SESSION_REVOKED'`,
+}
+
 /** The newest position that is visible. */
 export const headStatement = { name: 'tail_head', text: 'SELECT max(position) AS position FROM events' }
 
@@ -79,6 +84,7 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
   let fence: Fence = { through: await head(), blockers: await appenders() }
   let horizon = 0
   let lookedAt = Date.now()
+  let searchedAt = 0
   let blockedSince: number | null = null
   let woken = false
   let disposed = false
@@ -117,7 +123,8 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
     }
     lookedAt = Date.now()
     if (ready.length > 0) await advance(ready, next - 1)
-    if (ready.length < events.length) onHeldBack(events.slice(ready.length))
+    if (ready.length < events.length)
+      await tellHeldBack(events.slice(ready.length), events.length === batchSize)
     else return rows.length === batchSize ? 'again' : 'idle'
     const last = Number(events.at(-1)?.position)
     if (fence.through < last && fence.blockers.size === 0) {
@@ -125,6 +132,18 @@ export async function createTailer(options: TailerOptions): Promise<Tailer> {
       return fence.blockers.size === 0 ? 'again' : 'blocked'
     }
     return 'blocked'
+  }
+
+  /**
+   * What was read lies before the eyes anyway; what a long stall has heaped up beyond it is searched, now
+   * and then, for what must not wait.
+   */
+  async function tellHeldBack(events: readonly LogEvent[], more: boolean): Promise<void> {
+    onHeldBack(events)
+    if (!more || Date.now() - searchedAt < pollMs) return
+    searchedAt = Date.now()
+    const rows = await database.query<EventRow>(urgentStatement, [horizon])
+    onHeldBack(rows.map(toLogEvent))
   }
 
   async function advance(events: readonly LogEvent[], position: number): Promise<void> {

@@ -1,5 +1,5 @@
 import { type Batch, createBatch } from '../core/batch.ts'
-import type { Gate } from '../core/gate.ts'
+import type { FairGate } from '../core/gate.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Store } from '../events/store.ts'
@@ -13,8 +13,8 @@ export interface Services {
   readonly auth: Auth
   readonly feed: Feed<Delivery>
   readonly logger: Logger
-  /** Lets a few searches run at a time. */
-  readonly searchGate: Gate
+  /** Lets a few searches run at a time, of each user one. */
+  readonly searchGate: FairGate
 }
 
 /** What one operation has at hand. */

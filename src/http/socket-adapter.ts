@@ -53,7 +53,14 @@ export function adaptSocket(options: {
           if (socket.readyState !== socket.OPEN) return resolve()
           socket.send(data, (error) => (error ? reject(error) : resolve()))
         }),
-      close: (code, reason) => socket.close(code, reason),
+      // A reason may have 123 bytes, and one of the protocol's holds an id that the client made up.
+      close: (code, reason) =>
+        socket.close(
+          code,
+          Buffer.from(reason ?? '')
+            .subarray(0, 100)
+            .toString(),
+        ),
       onMessage: (receive) => {
         socket.on('message', (data) => {
           // A socket that was told to close may go on talking for a while. Nothing of it counts.

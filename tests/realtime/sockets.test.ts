@@ -93,6 +93,11 @@ test('frames that break the protocol close the socket with its codes', async () 
   same.send(subscribe('1', Events))
   same.send(subscribe('1', Events))
   expect(await same.closed).toMatchObject({ code: 4409 })
+
+  const long = await openAs(user.token)
+  await long.next()
+  for (let i = 0; i < 2; i++) long.send(subscribe('x'.repeat(300), Events))
+  expect(await long.closed).toMatchObject({ code: 4409 })
 })
 
 test('a socket that never says hello is closed', async () => {
@@ -367,6 +372,13 @@ test('a session ends at once although the log waits for somebody', async () => {
   await raw.next()
   await client.query('BEGIN')
   await client.query(`INSERT INTO events (kind, user_id) VALUES ('SESSION_REVOKED', $1)`, [uuidv7()])
+  // More than is read at a time lies between.
+  const other = new pg.Client(app.database.url)
+  await other.connect()
+  await other.query(
+    `INSERT INTO events (kind, chat_id) SELECT 'MESSAGE_ADDED', gen_random_uuid() FROM generate_series(1, 1500)`,
+  )
+  await other.end()
   await user.run('mutation { logout { success } }')
   expect(await raw.closed).toEqual({ code: 4403, reason: 'Session revoked' })
   await client.query('ROLLBACK')

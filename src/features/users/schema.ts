@@ -65,8 +65,8 @@ builder.queryFields((t) => ({
       args: {
         search: t.arg.string({ required: true, description: 'What to look for, 1 to 120 characters.' }),
       },
-      resolve: (_root, { search, ...page }, { store, searchGate }) =>
-        searchGate(() => searchUsers(store, search, page)),
+      resolve: (_root, { search, ...page }, context) =>
+        context.searchGate(viewerOf(context).userId, () => searchUsers(context.store, search, page)),
     },
     UserConnection,
   ),
