@@ -100,6 +100,19 @@ const table: Record<string, Row> = {
     variables: ({ userId }) => ({ input: { sessionId: userId } }),
     outcomes: [no, gone, gone, gone, gone, gone],
   },
+  'Mutation.changePassword': {
+    operation: `mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
+      __typename ... on UserError { code } } }`,
+    variables: () => ({ input: { currentPassword: 'not this one', newPassword: 'Another1Password' } }),
+    outcomes: [
+      no,
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+    ],
+  },
   'Mutation.revokeOtherSessions': {
     operation: 'mutation { revokeOtherSessions { revokedCount } }',
     outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],

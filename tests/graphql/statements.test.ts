@@ -194,7 +194,7 @@ describe('a write costs', () => {
       () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
     ],
     ['a group of one', 8, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
-    ['a login', 7, Login, () => ({ identifier: bob.username, password: testPassword })],
+    ['a login', 8, Login, () => ({ identifier: bob.username, password: testPassword })],
     [
       'a registration',
       8,

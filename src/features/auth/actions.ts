@@ -115,7 +115,13 @@ export async function login(
     couldBePassword(password) ? password : '',
   )
   if (user === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
-  return store.write((tx) => startSession(tx, auth, user.id, { deviceName: deviceName ?? null, ...client }))
+  return store.write(async (tx) => {
+    // Held to the commit: a password that is changed meanwhile ends this session with the others.
+    const [unchanged] = await tx.prisma.$queryRaw<unknown[]>`
+      SELECT 1 FROM users WHERE id = ${user.id}::uuid AND password_hash = ${user.passwordHash} FOR SHARE`
+    if (unchanged === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
+    return startSession(tx, auth, user.id, { deviceName: deviceName ?? null, ...client })
+  })
 }
 
 async function startSession(

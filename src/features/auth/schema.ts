@@ -8,6 +8,7 @@ import { publicUser } from '../users/access.ts'
 import { User } from '../users/schema.ts'
 import { type IssuedTokens, type LoggedIn, login, register } from './actions.ts'
 import {
+  changePassword,
   findSessions,
   listSessions,
   logout,
@@ -176,6 +177,17 @@ const RevokeSessionPayload = builder
     }),
   })
 
+const ChangePasswordPayload = builder.objectRef<{ viewer: Viewer }>('ChangePasswordPayload').implement({
+  description: 'The password is changed.',
+  fields: (t) => ({
+    viewer: t.field({
+      type: ViewerType,
+      description: 'The viewer, in the one session that is left.',
+      resolve: ({ viewer }) => viewer,
+    }),
+  }),
+})
+
 const RevokeOtherSessionsPayload = builder
   .objectRef<{ revokedCount: number }>('RevokeOtherSessionsPayload')
   .implement({
@@ -289,6 +301,30 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, context) => ({
       revokedSessionId: await revokeSession(context.store, context.auth, viewerOf(context), input),
     }),
+  }),
+  changePassword: t.fieldWithInput({
+    type: ChangePasswordPayload,
+    description: 'A new password. Every other session of the viewer ends at once, wherever it is.',
+    typeOptions: {
+      name: 'ChangePasswordInput',
+      description: 'The password that is, and the one that shall be.',
+    },
+    errors: {
+      types: [ValidationError, AuthenticationError],
+      union: { name: 'ChangePasswordResult', description: 'The password is changed, or why not.' },
+    },
+    input: {
+      currentPassword: t.input.string({ required: true, description: 'The password as it is now.' }),
+      newPassword: t.input.string({
+        required: true,
+        description: 'The new one, by the same rules as at registration.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => {
+      const viewer = viewerOf(context)
+      await changePassword(context.store, context.auth, viewer, input)
+      return { viewer }
+    },
   }),
   revokeOtherSessions: t.field({
     type: RevokeOtherSessionsPayload,

@@ -3,10 +3,12 @@ import { AuthenticationError, NotFoundError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
 import type { Logger } from '../../core/logger.ts'
 import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
+import { parseInput } from '../../core/parse.ts'
 import type { Session } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import { type Auth, type LoggedIn, loggedIn } from './actions.ts'
 import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
+import { changePasswordInput, couldBePassword } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
 /**
@@ -87,12 +89,13 @@ const endStatement = {
   name: 'sessions_end',
   text: `WITH ended AS (
       UPDATE sessions SET revoked_at = now()
-      WHERE user_id = $1 AND revoked_at IS NULL AND ($2::uuid IS NULL OR id = $2) AND ($3::uuid IS NULL OR id <> $3)
+      WHERE user_id = $1::uuid AND revoked_at IS NULL
+        AND ($2::uuid IS NULL OR id = $2::uuid) AND ($3::uuid IS NULL OR id <> $3::uuid)
       RETURNING id
     ), forgotten AS (
       DELETE FROM refresh_tokens WHERE session_id IN (SELECT id FROM ended)
     ), told AS (
-      INSERT INTO events (kind, user_id, subject_id) SELECT 'SESSION_REVOKED', $1, id FROM ended
+      INSERT INTO events (kind, user_id, subject_id) SELECT 'SESSION_REVOKED', $1::uuid, id FROM ended
     )
     SELECT id FROM ended`,
 }
@@ -111,6 +114,40 @@ async function endSessions(
   const rows = await store.writeStatement<{ id: string }>(endStatement, values)
   for (const { id } of rows) auth.authenticator.forget(id)
   return rows.map(({ id }) => id)
+}
+
+/**
+ * Replaces the viewer's password and ends every other session of theirs, in one transaction. The account's
+ * row is locked before the sessions are looked at, and a login holds that lock until its session is there:
+ * no session that was begun with the old password can slip through.
+ * @throws ValidationError when the new password breaks the rules
+ * @throws AuthenticationError `INVALID_CREDENTIALS` when the current one is wrong
+ */
+export async function changePassword(
+  store: Store,
+  auth: Auth,
+  viewer: Viewer,
+  input: unknown,
+): Promise<void> {
+  const { currentPassword, newPassword } = parseInput(changePasswordInput, input)
+  const account = await store.prisma.user.findUnique({
+    where: { id: viewer.userId },
+    select: { passwordHash: true },
+  })
+  const given = couldBePassword(currentPassword) ? currentPassword : ''
+  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
+  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  const passwordHash = await auth.passwords.hash(newPassword)
+  const ended = await store.write(async ({ prisma }) => {
+    const { count } = await prisma.user.updateMany({
+      where: { id: viewer.userId, passwordHash: account.passwordHash },
+      data: { passwordHash },
+    })
+    if (count === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
+    const values = [viewer.userId, null, viewer.sessionId]
+    return prisma.$queryRawUnsafe<{ id: string }[]>(endStatement.text, ...values)
+  })
+  for (const { id } of ended) auth.authenticator.forget(id)
 }
 
 /** Ends the session that asks. */

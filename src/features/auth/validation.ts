@@ -45,6 +45,8 @@ export const registerInput = z.object({
   deviceName: deviceName.nullish(),
 })
 
+export const changePasswordInput = z.object({ currentPassword: z.string(), newPassword })
+
 /** A login is checked for nothing but its device name: what is wrong with the rest is not told. */
 export const loginInput = z.object({
   identifier: z.string(),
