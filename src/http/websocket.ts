@@ -132,6 +132,12 @@ export function createWebSocketServer(options: {
     }
     extra.starting.add(id)
     try {
+      // The log closes the socket of a session that has ended; what is said before it gets there is refused.
+      const principal = extra.transport?.principal
+      if (principal?.kind === 'user' && !(await authenticator.isAlive(principal))) {
+        closeForbidden(extra.socket, 'Session revoked')
+        return []
+      }
       return await start(yoga, context, payload)
     } finally {
       extra.starting.delete(id)

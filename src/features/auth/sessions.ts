@@ -11,6 +11,8 @@ export type TokenProblem = 'Invalid token' | 'Token expired' | 'Session revoked'
  */
 export interface Authenticator {
   authenticate(token: string): Promise<Viewer | TokenProblem>
+  /** Whether the session of somebody who was authenticated before goes on. */
+  isAlive(viewer: Viewer): Promise<boolean>
   forget(sessionId: string): void
 }
 
@@ -49,6 +51,7 @@ export function createAuthenticator(options: { store: Store; accessTokens: Acces
       if (userId !== claims.userId) return 'Session revoked'
       return { kind: 'user', ...claims }
     },
+    isAlive: async (viewer) => (await userOfSession(viewer.sessionId)) === viewer.userId,
     forget(sessionId) {
       alive.delete(sessionId)
       if (forgotten.size >= rememberAtMost) forgotten.clear()
