@@ -22,7 +22,7 @@ export function encodeCursor(tag: CursorTag, ...values: readonly CursorValue[]):
  * @param shape what each value must be; a value of another shape makes the cursor invalid
  * @throws RequestError `VALIDATION_FAILED` for a cursor that is not of this list
  */
-export function decodeCursor<const Shapes extends readonly Shape[]>(
+function decodeCursor<const Shapes extends readonly Shape[]>(
   tag: CursorTag,
   cursor: string,
   shape: Shapes,
@@ -36,6 +36,16 @@ export function decodeCursor<const Shapes extends readonly Shape[]>(
 }
 
 const latestTime = Date.UTC(9999, 11, 31)
+
+/** The places between which a page lies, null where it is open. @throws as `decodeCursor` */
+export function decodeBounds<const Shapes extends readonly Shape[]>(
+  tag: CursorTag,
+  page: { readonly after: string | null; readonly before: string | null },
+  shape: Shapes,
+): { after: Values<Shapes> | null; before: Values<Shapes> | null } {
+  const decode = (cursor: string | null) => (cursor === null ? null : decodeCursor(tag, cursor, shape))
+  return { after: decode(page.after), before: decode(page.before) }
+}
 
 function decodeValue(value: string, shape: Shape | undefined): CursorValue | null {
   switch (shape) {

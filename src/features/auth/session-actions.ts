@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
+import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
 import { AuthenticationError, NotFoundError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
 import type { Logger } from '../../core/logger.ts'
@@ -200,15 +200,13 @@ export async function listSessions(
   args: PageArgs,
 ): Promise<Connection<SessionView>> {
   const page = parsePageArgs(args)
-  const [after, before] = [page.after, page.before].map((cursor) =>
-    cursor === null ? null : decodeCursor('s', cursor, ['uuid'])[0],
-  )
+  const { after, before } = decodeBounds('s', page, ['uuid'])
   const rows = await store.prisma.session.findMany({
     where: {
       userId: viewer.userId,
       ...alive(),
       // Ids ascend in time.
-      id: { ...(after && { lt: after }), ...(before && { gt: before }) },
+      id: { ...(after && { lt: after[0] }), ...(before && { gt: before[0] }) },
     },
     orderBy: { id: page.backward ? 'asc' : 'desc' },
     take: page.limit + 1,

@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
+import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { type Connection, type Edge, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
 import type { ChatMember } from '../../db/generated/prisma/client.ts'
@@ -22,9 +22,7 @@ const chatsBackward = { name: 'chats_page_backward', text: chatsPage('ASC') }
 /** The viewer's chats, newest activity first; one statement. */
 export async function listChats(store: Store, viewer: Viewer, args: PageArgs): Promise<Connection<OwnChat>> {
   const page = parsePageArgs(args)
-  const [after, before] = [page.after, page.before].map((cursor) =>
-    cursor === null ? null : decodeCursor('c', cursor, ['time', 'uuid']),
-  )
+  const { after, before } = decodeBounds('c', page, ['time', 'uuid'])
   const time = (position: readonly [number, string] | null | undefined) =>
     position ? new Date(position[0]).toISOString() : null
   const rows = await store.query<OwnChatRow>(page.backward ? chatsBackward : chatsForward, [
@@ -88,13 +86,11 @@ export async function listMembers(
   args: PageArgs,
 ): Promise<Map<string, Connection<ChatMember>>> {
   const page = parsePageArgs(args)
-  const [after, before] = [page.after, page.before].map((cursor) =>
-    cursor === null ? null : decodeCursor('cm', cursor, ['uuid'])[0],
-  )
+  const { after, before } = decodeBounds('cm', page, ['uuid'])
   const rows = await store.query<MemberRow>(page.backward ? membersBackward : membersForward, [
     chatIds,
-    after,
-    before,
+    after?.[0] ?? null,
+    before?.[0] ?? null,
     page.limit + 1,
   ])
   const byChat = groupBy(rows, (row) => row.chat_id)

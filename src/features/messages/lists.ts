@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
+import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { type Connection, type Edge, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
 import type { Store } from '../../events/store.ts'
@@ -29,12 +29,11 @@ export async function listMessages(
   args: PageArgs,
 ): Promise<Map<string, Connection<MessageView>>> {
   const page = parsePageArgs(args, defaultMessagePage)
-  const sequenceOf = (cursor: string | null) =>
-    cursor === null ? null : decodeCursor('m', cursor, ['int'])[0]
+  const { after, before } = decodeBounds('m', page, ['int'])
   const rows = await store.query<MessageViewRow>(page.backward ? backwardStatement : forwardStatement, [
     chatIds,
-    sequenceOf(page.after) ?? 0,
-    sequenceOf(page.before) ?? largestSequence,
+    after?.[0] ?? 0,
+    before?.[0] ?? largestSequence,
     page.limit + 1,
   ])
   const byChat = groupBy(rows, (row) => row.chat_id)

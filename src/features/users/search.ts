@@ -1,4 +1,4 @@
-import { decodeCursor, encodeCursor } from '../../core/cursor.ts'
+import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
 import { RequestError } from '../../core/errors.ts'
 import {
   type Connection,
@@ -65,9 +65,7 @@ export async function searchUsers(
   if (text === '' || codePointLength(text) > longestSearch || hasForbiddenCharacter(text)) {
     throw new RequestError('VALIDATION_FAILED', `\`search\` must have 1 to ${longestSearch} characters.`)
   }
-  const [after, before] = [request.after, request.before].map((cursor) =>
-    cursor === null ? null : decodeCursor('u', cursor, ['int', 'uuid']),
-  )
+  const { after, before } = decodeBounds('u', request, ['int', 'uuid'])
   const rows = /^.+@.+$/.test(text)
     ? // One at most, so that there is nothing beyond a cursor.
       after || before
