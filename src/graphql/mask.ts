@@ -16,8 +16,7 @@ const httpStatus: Partial<Record<RequestErrorCode, number>> = {
 export function toClientError(error: unknown, options: { requestId: string; logger: Logger }): GraphQLError {
   const cause = error instanceof GraphQLError ? innermost(error) : error
   if (cause instanceof GraphQLError) {
-    // What the HTTP layer says of itself stays with us.
-    delete cause.extensions['originalError']
+    keepToOurselves(cause)
     return cause === error ? cause : relocate(cause, error as GraphQLError)
   }
   const place = error instanceof GraphQLError ? placeOf(error) : {}
@@ -44,6 +43,17 @@ export function toClientError(error: unknown, options: { requestId: string; logg
     ...place,
     extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: options.requestId, unexpected: true },
   })
+}
+
+/**
+ * Drops what the HTTP layer found wrong in its own words. It takes that as the sign of a request that was
+ * never GraphQL, which has its status whatever the media type: told here without it.
+ */
+function keepToOurselves({ extensions }: GraphQLError): void {
+  if (extensions['originalError'] === undefined) return
+  delete extensions['originalError']
+  const http = extensions['http'] as { status?: number; spec?: boolean } | undefined
+  if (http !== undefined) extensions['http'] = { ...http, spec: false }
 }
 
 function innermost(error: GraphQLError): unknown {
