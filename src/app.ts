@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { createFairGate } from './core/gate.ts'
+import { createKeyedHash } from './core/keyed-hash.ts'
 import { createLogger, type Logger } from './core/logger.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { createPostgresBell } from './events/bell.ts'
@@ -85,15 +86,16 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   made.push(control.dispose)
   const bell = createPostgresBell({ database: control, logger })
   made.push(bell.dispose)
-  const store = createStore(database, bell)
+  const keyedHash = createKeyedHash(options.jwtSecrets)
+  const store = createStore(database, bell, keyedHash)
   const [auth, feed] = await Promise.all([
-    createAuth({ store: createStore(control, bell), config, jwtSecrets: options.jwtSecrets }),
+    createAuth({ store: createStore(control, bell, keyedHash), config, jwtSecrets: options.jwtSecrets }),
     createFeed({
       database,
       control,
       bell,
       logger,
-      hydrate: (events, through) => hydrate(createStore(through, bell), events),
+      hydrate: (events, through) => hydrate(createStore(through, bell, keyedHash), events),
     }),
   ])
   made.push(feed.dispose)

@@ -6,6 +6,7 @@ import { createAuth, loadJwtSecrets } from '../app.ts'
 import type { Config } from '../config.ts'
 import { NotFoundError } from '../core/errors.ts'
 import { parseGlobalId, toGlobalId, uuidv7 } from '../core/ids.ts'
+import { createKeyedHash } from '../core/keyed-hash.ts'
 import { createLogger } from '../core/logger.ts'
 import { createDatabase } from '../db/client.ts'
 import { createPostgresBell } from '../events/bell.ts'
@@ -62,8 +63,9 @@ async function createTools(
   const logger = createLogger({ level: 'warn', pretty: false })
   const database = createDatabase({ url, onError: (error) => logger.warn({ err: error }) })
   const bell = createPostgresBell({ database, logger })
-  const store = createStore(database, bell)
-  const auth = await createAuth({ store, config, jwtSecrets: loadJwtSecrets(config) })
+  const jwtSecrets = loadJwtSecrets(config)
+  const store = createStore(database, bell, createKeyedHash(jwtSecrets))
+  const auth = await createAuth({ store, config, jwtSecrets })
   const as = (username: string) => viewerNamed(store, username)
   return {
     context: { prisma: store.prisma, store, auth, as, toGlobalId, parseGlobalId, ...actions },

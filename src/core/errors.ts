@@ -14,6 +14,7 @@ export const errorCodes = {
   EMAIL_TAKEN: 'Another account has this email address, whatever its case.',
   IDEMPOTENCY_KEY_REUSED: 'The `clientMessageId` was used before, with other content.',
   CONFLICT: 'The state of the thing does not allow this any more; read it again.',
+  RATE_LIMITED: 'Too many of these in a short time; `retryAfterMs` says when the next one is let through.',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
@@ -72,6 +73,16 @@ export class ConflictError extends UserError {
   constructor(code: ConflictError['code'], message: string) {
     super(message)
     this.code = code
+  }
+}
+
+export class RateLimitedError extends UserError {
+  override readonly name = 'RateLimitedError'
+  readonly code = 'RATE_LIMITED'
+  readonly retryAfterMs: number
+  constructor(retryAfterMs: number) {
+    super(`Too many attempts. Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.`)
+    this.retryAfterMs = retryAfterMs
   }
 }
 

@@ -9,8 +9,10 @@ export interface LogEvent {
   readonly kind: EventKind
   /** Members of this chat may see it … */
   readonly chatId: string | null
-  /** … or, where there is no chat, this user alone. */
+  /** … or this user alone … */
   readonly userId: string | null
+  /** … or this user and whoever shares a chat with them. */
+  readonly peersOf: string | null
   readonly actorId: string | null
   readonly subjectId: string | null
   readonly sequence: number | null
@@ -23,6 +25,7 @@ export interface EventRow {
   readonly kind: EventKind
   readonly chat_id: string | null
   readonly user_id: string | null
+  readonly peers_of: string | null
   readonly actor_id: string | null
   readonly subject_id: string | null
   readonly sequence: number | null
@@ -30,7 +33,7 @@ export interface EventRow {
 }
 
 export const eventColumns =
-  'e.position, e.kind, e.chat_id, e.user_id, e.actor_id, e.subject_id, e.sequence, e.created_at'
+  'e.position, e.kind, e.chat_id, e.user_id, e.peers_of, e.actor_id, e.subject_id, e.sequence, e.created_at'
 
 export function toLogEvent(row: EventRow): LogEvent {
   return {
@@ -38,6 +41,7 @@ export function toLogEvent(row: EventRow): LogEvent {
     kind: row.kind,
     chatId: row.chat_id,
     userId: row.user_id,
+    peersOf: row.peers_of,
     actorId: row.actor_id,
     subjectId: row.subject_id,
     sequence: row.sequence,

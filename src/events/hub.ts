@@ -56,6 +56,12 @@ const chatsOfUser = {
     WHERE m.user_id = $1 AND c.deleted_at IS NULL`,
 }
 
+const chatsOfUsers = {
+  name: 'hub_chats_of_users',
+  text: `SELECT m.user_id, m.chat_id FROM chat_members m JOIN chats c ON c.id = m.chat_id
+    WHERE m.user_id = ANY($1::uuid[]) AND c.deleted_at IS NULL`,
+}
+
 const connectedMembers = {
   name: 'hub_connected_members',
   text: `SELECT chat_id, user_id FROM chat_members WHERE chat_id = ANY($1::uuid[]) AND user_id = ANY($2::uuid[])`,
@@ -66,6 +72,7 @@ export function createHub<Delivery>(options: {
   /** Loads what the entries speak of, in a constant number of statements; what is gone is left out. */
   hydrate: (events: readonly LogEvent[]) => Promise<Map<number, Delivery>>
 }): Hub<Delivery> {
+  type Peers = Map<string, Set<ConnectedUser<Delivery>>>
   const users = new Map<string, ConnectedUser<Delivery>>()
   const usersOfChat = new Map<string, Set<ConnectedUser<Delivery>>>()
   const sessionListeners = new Set<(sessionId: string) => void>()
@@ -127,15 +134,34 @@ export function createHub<Delivery>(options: {
     for (const listener of sessionListeners) listener(event.subjectId)
   }
 
-  function* listenersOf(event: LogEvent): Generator<Attached<Delivery>> {
-    const audience =
-      event.chatId !== null
-        ? (usersOfChat.get(event.chatId) ?? [])
-        : event.userId !== null && users.has(event.userId)
-          ? [users.get(event.userId)]
-          : []
-    for (const user of audience) {
-      for (const listener of user?.listeners ?? []) {
+  /** The connected users who share a chat with each user whom an entry is about; one statement for the batch. */
+  async function findPeers(events: readonly LogEvent[]): Promise<Peers> {
+    const subjects = events.flatMap(({ peersOf }) => peersOf ?? [])
+    const peers: Peers = new Map(subjects.map((id) => [id, new Set<ConnectedUser<Delivery>>()]))
+    if (subjects.length === 0 || users.size === 0) return peers
+    const rows = await options.database.query<{ user_id: string; chat_id: string }>(chatsOfUsers, [
+      [...peers.keys()],
+    ])
+    for (const { user_id, chat_id } of rows) {
+      for (const user of usersOfChat.get(chat_id) ?? []) peers.get(user_id)?.add(user)
+    }
+    for (const [id, connected] of peers) {
+      const self = users.get(id)
+      if (self !== undefined) connected.add(self)
+    }
+    return peers
+  }
+
+  function audienceOf(event: LogEvent, peers: Peers): Iterable<ConnectedUser<Delivery>> {
+    if (event.chatId !== null) return usersOfChat.get(event.chatId) ?? []
+    if (event.peersOf !== null) return peers.get(event.peersOf) ?? []
+    const user = event.userId === null ? undefined : users.get(event.userId)
+    return user === undefined ? [] : [user]
+  }
+
+  function* listenersOf(event: LogEvent, peers: Peers): Generator<Attached<Delivery>> {
+    for (const user of audienceOf(event, peers)) {
+      for (const listener of user.listeners) {
         if (event.position <= listener.from || !listener.kinds.has(event.kind)) continue
         if (listener.chatId === null || listener.chatId === event.chatId) yield listener
       }
@@ -146,13 +172,14 @@ export function createHub<Delivery>(options: {
     async route(events, batchEnd) {
       head = batchEnd
       await applyMemberships(events)
-      const wanted = events.filter((event) => !listenersOf(event).next().done)
+      const peers = await findPeers(events)
+      const wanted = events.filter((event) => !listenersOf(event, peers).next().done)
       const deliveries = wanted.length > 0 ? await options.hydrate(wanted) : null
       for (const event of events) {
         tellOfSession(event)
         const delivery = deliveries?.get(event.position)
         if (delivery === undefined) continue
-        for (const listener of listenersOf(event)) listener.receive(delivery)
+        for (const listener of listenersOf(event, peers)) listener.receive(delivery)
       }
     },
     routeAhead(events) {

@@ -31,6 +31,13 @@ const readAll = {
     (SELECT ${eventColumns} FROM events e
       WHERE e.user_id = $1 AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
       ORDER BY e.position LIMIT $5)
+    UNION ALL
+    (SELECT ${eventColumns} FROM events e
+      WHERE e.peers_of IN (SELECT $1::uuid UNION ALL SELECT p.user_id FROM chat_members m
+          JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL JOIN chat_members p ON p.chat_id = m.chat_id
+          WHERE m.user_id = $1)
+        AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
+      ORDER BY e.position LIMIT $5)
     ORDER BY position LIMIT $5`,
 }
 

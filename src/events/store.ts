@@ -1,12 +1,14 @@
+import type { KeyedHash } from '../core/keyed-hash.ts'
 import type { Database, Statement, Transaction } from '../db/client.ts'
 import type { EventKind } from '../db/generated/prisma/client.ts'
 import type { Bell } from './bell.ts'
 
-/** What an action appends: who may see it (`chatId`, or `userId` alone) and what it speaks of. */
+/** What an action appends: who may see it (one of `chatId`, `userId` and `peersOf`) and what it speaks of. */
 export interface NewEvent {
   readonly kind: EventKind
   readonly chatId?: string
   readonly userId?: string
+  readonly peersOf?: string
   readonly actorId?: string
   readonly subjectId?: string
   readonly sequence?: number
@@ -25,14 +27,17 @@ export interface WriteTransaction {
 export interface Store {
   readonly prisma: Database['prisma']
   query: Database['query']
+  /** For what must be recognised and not be kept. */
+  readonly keyedHash: KeyedHash
   /** One transaction; the bell rings after the commit. */
   write<Result>(work: (tx: WriteTransaction) => Promise<Result>): Promise<Result>
   /** One statement that writes rows and their events by itself; the bell rings after it. */
   writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
 }
 
-export function createStore(database: Database, bell: Bell): Store {
+export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash): Store {
   return {
+    keyedHash,
     prisma: database.prisma,
     query: database.query,
     async write(work) {

@@ -5,6 +5,7 @@ import {
   errorCodes,
   ForbiddenError,
   NotFoundError,
+  RateLimitedError,
   type UserError,
   ValidationError,
   type ValidationIssue,
@@ -82,4 +83,15 @@ builder.objectType(ConflictError, {
   description:
     'The state of things does not allow it. Code `USERNAME_TAKEN`, `EMAIL_TAKEN`, `IDEMPOTENCY_KEY_REUSED` or `CONFLICT`.',
   interfaces: [UserErrorInterface],
+})
+
+builder.objectType(RateLimitedError, {
+  name: 'RateLimitedError',
+  description: 'Too many attempts in a short time. Nothing was done. Code `RATE_LIMITED`.',
+  interfaces: [UserErrorInterface],
+  fields: (t) => ({
+    retryAfterMs: t.exposeInt('retryAfterMs', {
+      description: 'In how many milliseconds the next attempt is let through.',
+    }),
+  }),
 })

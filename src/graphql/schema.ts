@@ -7,6 +7,7 @@ import '../features/users/schema.ts'
 import '../features/auth/schema.ts'
 import '../features/chats/schema.ts'
 import '../features/messages/schema.ts'
+import '../features/privacy/schema.ts'
 import '../features/realtime/schema.ts'
 
 const needsLogin = { authScopes: { authenticated: true } }

@@ -182,7 +182,7 @@ function say(story: Story, { chat }: Stage, line: Line, at: Date): void {
     at,
   )
   story.messages.push(message)
-  const entry = { chat, actorId: author.id, subjectId: message.id, sequence: message.sequence }
+  const entry = { chat, subjectId: message.id, sequence: message.sequence }
   log(story, { ...entry, kind: 'MESSAGE_ADDED', at })
   const later = new Date(at.getTime() + 9_000)
   if (line.editedTo !== undefined) {
@@ -209,7 +209,7 @@ function log(
   entry: {
     kind: EventRow['kind']
     chat: ChatRow
-    actorId: string | undefined
+    actorId?: string | undefined
     subjectId?: string
     sequence?: number
     at: Date
@@ -218,7 +218,7 @@ function log(
   story.events.push({
     kind: entry.kind,
     chat_id: entry.chat.id,
-    actor_id: entry.actorId ?? '',
+    actor_id: entry.actorId ?? null,
     subject_id: entry.subjectId ?? null,
     sequence: entry.sequence ?? null,
     created_at: entry.at,

@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import { uuidv7 } from '../core/ids.ts'
-import { hashContent } from '../features/messages/content-hash.ts'
 import { searchKey } from '../features/users/search-key.ts'
 
 /** The password of every account that a seed makes. */
@@ -24,6 +23,7 @@ export interface ChatRow {
   readonly id: string
   readonly kind: 'DIRECT' | 'GROUP'
   readonly title: string | null
+  readonly title_author_id: string | null
   readonly direct_key: string | null
   last_sequence: number
   last_activity_at: Date
@@ -48,7 +48,6 @@ export interface MessageRow {
   readonly sender: 'USER' | 'BOT'
   text: string | null
   readonly client_message_id: string
-  readonly content_hash: string
   readonly created_at: Date
   edited_at: Date | null
   deleted_at: Date | null
@@ -57,7 +56,7 @@ export interface MessageRow {
 export interface EventRow {
   readonly kind: 'CHAT_CREATED' | 'MESSAGE_ADDED' | 'MESSAGE_EDITED' | 'MESSAGE_DELETED' | 'CHAT_READ'
   readonly chat_id: string
-  readonly actor_id: string
+  readonly actor_id: string | null
   readonly subject_id: string | null
   readonly sequence: number | null
   readonly created_at: Date
@@ -117,6 +116,7 @@ export function chatRows(
       id,
       kind: direct ? 'DIRECT' : 'GROUP',
       title: chat.title,
+      title_author_id: direct ? null : (chat.memberIds[0] ?? null),
       direct_key: direct ? [...chat.memberIds].sort().join(':') : null,
       last_sequence: 0,
       last_activity_at: createdAt,
@@ -147,8 +147,6 @@ export function messageRow(
     sender: message.sender,
     text: message.text,
     client_message_id: id,
-    // In the form that a bytea column reads.
-    content_hash: `\\x${hashContent(message).toString('hex')}`,
     created_at: createdAt,
     edited_at: null,
     deleted_at: null,

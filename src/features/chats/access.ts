@@ -4,11 +4,14 @@ import type { Chat, ChatMember } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 
+/** What a chat's members may see of its row. */
+type ChatFacts = Omit<Chat, 'titleAuthorId' | 'blocked'>
+
 /** A chat, and the viewer's own membership where it came along. */
-export type ChatView = Chat & { readonly membership?: ChatMember }
+export type ChatView = ChatFacts & { readonly membership?: ChatMember }
 
 /** A chat as one of its members sees it. */
-export type OwnChat = Chat & { readonly membership: ChatMember }
+export type OwnChat = ChatFacts & { readonly membership: ChatMember }
 
 /**
  * The chats behind these ids that the viewer belongs to, by id; one statement. A chat that does not

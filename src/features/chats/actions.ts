@@ -62,7 +62,10 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
   const members = await knownUsers(store, viewer, memberIds ?? [])
   const id = uuidv7()
   await store.write(async (tx) => {
-    await tx.prisma.chat.create({ data: { id, kind: 'GROUP', title }, select: { id: true } })
+    await tx.prisma.chat.create({
+      data: { id, kind: 'GROUP', title, titleAuthorId: viewer.userId },
+      select: { id: true },
+    })
     await tx.prisma.chatMember.createMany({
       data: [
         { id: uuidv7(), chatId: id, userId: viewer.userId, role: 'OWNER' as const },

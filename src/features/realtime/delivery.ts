@@ -1,6 +1,7 @@
-import type { Chat, ChatMember } from '../../db/generated/prisma/client.ts'
+import type { ChatMember, ErasedMessages } from '../../db/generated/prisma/client.ts'
 import type { EventKind, LogEvent } from '../../events/event.ts'
 import type { Store } from '../../events/store.ts'
+import type { ChatView } from '../chats/access.ts'
 import {
   type MessageView,
   type MessageViewRow,
@@ -16,6 +17,8 @@ export const clientEventKinds = [
   'MESSAGE_DELETED',
   'CHAT_CREATED',
   'CHAT_READ',
+  'USER_UPDATED',
+  'ACCOUNT_ERASED',
 ] as const satisfies readonly EventKind[]
 export type ClientEventKind = (typeof clientEventKinds)[number]
 
@@ -24,19 +27,26 @@ export type Delivery =
   | MessageDelivery<'MESSAGE_ADDED'>
   | MessageDelivery<'MESSAGE_EDITED'>
   | MessageDelivery<'MESSAGE_DELETED'>
-  | (DeliveryBase & { readonly kind: 'CHAT_CREATED'; readonly chat: Chat })
+  | (DeliveryBase & { readonly kind: 'CHAT_CREATED'; readonly chat: ChatView })
   | (DeliveryBase & {
       readonly kind: 'CHAT_READ'
-      readonly chat: Chat
+      readonly chat: ChatView
       readonly reader: PublicUser
       readonly member: ChatMember
       readonly sequence: number
+    })
+  | (DeliveryBase & { readonly kind: 'USER_UPDATED'; readonly user: PublicUser })
+  | (DeliveryBase & {
+      readonly kind: 'ACCOUNT_ERASED'
+      readonly chat: ChatView
+      readonly userId: string
+      readonly messages: ErasedMessages
     })
   | (DeliveryBase & { readonly kind: 'CAUGHT_UP' })
 
 interface MessageDelivery<Kind extends EventKind> extends DeliveryBase {
   readonly kind: Kind
-  readonly chat: Chat
+  readonly chat: ChatView
   readonly message: MessageView
 }
 
@@ -70,12 +80,12 @@ const messagesStatement = {
 export async function hydrate(store: Store, events: readonly LogEvent[]): Promise<Map<number, Delivery>> {
   const chatIds = unique(events.map((event) => event.chatId))
   const messageIds = unique(events.map((event) => (isMessageKind(event.kind) ? event.subjectId : null)))
-  const readerIds = unique(events.map((event) => (event.kind === 'CHAT_READ' ? event.actorId : null)))
+  const userIds = unique(events.map(userOf))
   const reads = events.filter((event) => event.kind === 'CHAT_READ')
-  const [chats, messages, readers, members] = await Promise.all([
-    chatIds.length > 0 ? store.query<Chat>(chatsStatement, [chatIds]) : [],
+  const [chats, messages, users, members] = await Promise.all([
+    chatIds.length > 0 ? store.query<ChatView>(chatsStatement, [chatIds]) : [],
     messageIds.length > 0 ? store.query<MessageViewRow>(messagesStatement, [messageIds]) : [],
-    readerIds.length > 0 ? findUsers(store, readerIds) : new Map<string, PublicUser>(),
+    userIds.length > 0 ? findUsers(store, userIds) : new Map<string, PublicUser>(),
     reads.length > 0
       ? store.query<ChatMember>(membersStatement, [reads.map((e) => e.chatId), reads.map((e) => e.actorId)])
       : [],
@@ -83,7 +93,7 @@ export async function hydrate(store: Store, events: readonly LogEvent[]): Promis
   const loaded: Loaded = {
     chats: new Map(chats.map((chat) => [chat.id, chat])),
     messages: new Map(messages.map((row) => [row.id, toMessageView(row)])),
-    readers,
+    users,
     members: new Map(members.map((member) => [memberKey(member.chatId, member.userId), member])),
   }
   const deliveries = new Map<number, Delivery>()
@@ -95,16 +105,20 @@ export async function hydrate(store: Store, events: readonly LogEvent[]): Promis
 }
 
 interface Loaded {
-  readonly chats: ReadonlyMap<string, Chat>
+  readonly chats: ReadonlyMap<string, ChatView>
   readonly messages: ReadonlyMap<string, MessageView>
-  readonly readers: ReadonlyMap<string, PublicUser>
+  readonly users: ReadonlyMap<string, PublicUser>
   readonly members: ReadonlyMap<string, ChatMember>
 }
 
 function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
+  const { position, occurredAt } = event
+  if (event.kind === 'USER_UPDATED') {
+    const user = loaded.users.get(userOf(event) ?? '')
+    return user === undefined ? null : { position, occurredAt, kind: event.kind, user }
+  }
   const chat = event.chatId === null ? undefined : loaded.chats.get(event.chatId)
   if (chat === undefined) return null
-  const { position, occurredAt } = event
   switch (event.kind) {
     case 'MESSAGE_ADDED':
     case 'MESSAGE_EDITED':
@@ -117,14 +131,25 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
     case 'CHAT_CREATED':
       return { position, occurredAt, kind: event.kind, chat }
     case 'CHAT_READ': {
-      const reader = event.actorId === null ? undefined : loaded.readers.get(event.actorId)
+      const reader = loaded.users.get(userOf(event) ?? '')
       const member = loaded.members.get(memberKey(chat.id, event.actorId))
       if (reader === undefined || member === undefined || event.sequence === null) return null
       return { position, occurredAt, kind: event.kind, chat, reader, member, sequence: event.sequence }
     }
+    case 'ACCOUNT_ERASED': {
+      if (event.subjectId === null) return null
+      const messages = event.sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE'
+      return { position, occurredAt, kind: event.kind, chat, userId: event.subjectId, messages }
+    }
     case 'SESSION_REVOKED':
       return null
   }
+}
+
+/** Whom an entry is about, where there is such an account still. */
+function userOf(event: LogEvent): string | null {
+  if (event.kind === 'CHAT_READ') return event.actorId
+  return event.kind === 'USER_UPDATED' ? event.subjectId : null
 }
 
 function memberKey(chatId: string, userId: string | null): string {

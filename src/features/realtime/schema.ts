@@ -9,6 +9,7 @@ import { toChatEdge } from '../chats/lists.ts'
 import { Chat, ChatEdge, ChatMember } from '../chats/schema.ts'
 import { toMessageEdge } from '../messages/lists.ts'
 import { Message, MessageEdge } from '../messages/schema.ts'
+import { ErasedMessages } from '../privacy/schema.ts'
 import { User } from '../users/schema.ts'
 import { type ClientEventKind, clientEventKinds, type Delivery } from './delivery.ts'
 
@@ -33,6 +34,8 @@ const typeNames = {
   MESSAGE_DELETED: 'MessageDeleted',
   CHAT_CREATED: 'ChatCreated',
   CHAT_READ: 'ChatRead',
+  USER_UPDATED: 'UserUpdated',
+  ACCOUNT_ERASED: 'AccountErased',
   CAUGHT_UP: 'CaughtUp',
 } as const satisfies Record<Delivery['kind'], string>
 
@@ -107,6 +110,34 @@ builder.objectRef<Of<'CHAT_READ'>>('ChatRead').implement({
     lastReadSequence: t.int({
       description: 'Up to the message with this `sequence`.',
       resolve: ({ sequence }) => sequence,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'USER_UPDATED'>>('UserUpdated').implement({
+  description:
+    'Someone who shares a chat with the viewer, or the viewer, changed their profile; or the viewer blocked or unblocked them.',
+  interfaces: [Event],
+  fields: (t) => ({
+    user: t.field({ type: User, description: 'The account as it is now.', resolve: ({ user }) => user }),
+  }),
+})
+
+builder.objectRef<Of<'ACCOUNT_ERASED'>>('AccountErased').implement({
+  description:
+    'Someone who was in the chat erased their account: they are no member any more, and their messages have no author. One event for each chat that they were in.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    deletedUserId: t.id({
+      description: 'The id that the account had, for clients to drop it. There is no such user any more.',
+      resolve: ({ userId }) => toGlobalId('User', userId),
+    }),
+    messages: t.field({
+      type: ErasedMessages,
+      description:
+        'What became of their messages in this chat. `ERASE`: each is a tombstone now; no `MessageDeleted` comes for them.',
+      resolve: ({ messages }) => messages,
     }),
   }),
 })

@@ -1,0 +1,64 @@
+import type { Logger } from './logger.ts'
+
+/** Work in the background, a step at a time, beside whatever the server does for its clients. */
+export interface Worker {
+  /** There is something to do: look now. */
+  wake(): void
+  /** Lets the step under way finish and begins no other. */
+  dispose(): Promise<void>
+}
+
+/**
+ * @param step does one small piece of work, in a transaction of its own, so that it may stop between any
+ *   two; resolves with whether there is more. A throw is logged, and the work goes on after a pause.
+ * @param pollMs how often to look without being woken: for what another process left behind
+ */
+export function createWorker(options: {
+  name: string
+  step: () => Promise<boolean>
+  pollMs: number
+  logger: Logger
+}): Worker {
+  let disposed = false
+  let woken = true
+  let endPause = () => {}
+
+  async function run(): Promise<void> {
+    while (!disposed) {
+      woken = false
+      let more = false
+      try {
+        more = await options.step()
+      } catch (error) {
+        if (disposed) return
+        options.logger.error({ err: error, worker: options.name }, 'background work failed; trying again')
+      }
+      if (!more) await pause()
+    }
+  }
+
+  function pause(): Promise<void> {
+    if (disposed || woken) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => endPause(), options.pollMs)
+      timer.unref()
+      endPause = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  const running = run()
+  return {
+    wake() {
+      woken = true
+      endPause()
+    },
+    async dispose() {
+      disposed = true
+      endPause()
+      await running
+    },
+  }
+}
