@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { createFairGate } from './core/gate.ts'
 import { createKeyedHash } from './core/keyed-hash.ts'
 import { createLogger, type Logger } from './core/logger.ts'
+import { createWorker } from './core/worker.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { createPostgresBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
@@ -13,6 +14,7 @@ import type { Auth } from './features/auth/actions.ts'
 import { createPasswords } from './features/auth/passwords.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
+import { eraseStep } from './features/privacy/erasure.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
@@ -49,6 +51,8 @@ export interface AppOptions {
 const searchesAtATime = 2
 /** How many searches of one user may wait. */
 const searchesOfOne = 20
+/** How soon a process notices an erasure that another one began and did not finish. */
+const erasurePollMs = 30_000
 const drainMs = 5_000
 /** A connection of ours that is silent for this long is taken for dead. */
 const controlTimeoutMs = 5_000
@@ -100,11 +104,19 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
+  const eraser = createWorker({
+    name: 'erasure',
+    step: () => eraseStep(store),
+    pollMs: erasurePollMs,
+    logger,
+  })
+  made.push(eraser.dispose)
   const services: Services = {
     store,
     feed,
     logger,
     auth,
+    eraser,
     searchGate: createFairGate(searchesAtATime, searchesOfOne),
   }
   const yoga = createYogaServer({

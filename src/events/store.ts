@@ -1,5 +1,6 @@
 import type { KeyedHash } from '../core/keyed-hash.ts'
 import type { Database, Statement, Transaction } from '../db/client.ts'
+import { isDeadlock } from '../db/deadlock.ts'
 import type { EventKind } from '../db/generated/prisma/client.ts'
 import type { Bell } from './bell.ts'
 
@@ -29,8 +30,15 @@ export interface Store {
   query: Database['query']
   /** For what must be recognised and not be kept. */
   readonly keyedHash: KeyedHash
-  /** One transaction; the bell rings after the commit. */
-  write<Result>(work: (tx: WriteTransaction) => Promise<Result>): Promise<Result>
+  /**
+   * One transaction; the bell rings after the commit. Where it meets another in a deadlock it is begun
+   * anew, so `work` must do nothing that the transaction does not undo.
+   * @param options.timeoutMs how long it may take. @default 5 s
+   */
+  write<Result>(
+    work: (tx: WriteTransaction) => Promise<Result>,
+    options?: { timeoutMs?: number },
+  ): Promise<Result>
   /** One statement that writes rows and their events by itself; the bell rings after it. */
   writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
 }
@@ -40,15 +48,19 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
     keyedHash,
     prisma: database.prisma,
     query: database.query,
-    async write(work) {
-      const result = await database.prisma.$transaction((prisma) =>
-        work({
-          prisma,
-          append: async (event) => {
-            await prisma.event.create({ data: event, select: { position: true } })
-          },
-        }),
-      )
+    async write(work, { timeoutMs = 5_000 } = {}) {
+      const attempt = () =>
+        database.prisma.$transaction(
+          (prisma) =>
+            work({
+              prisma,
+              append: async (event) => {
+                await prisma.event.create({ data: event, select: { position: true } })
+              },
+            }),
+          { timeout: timeoutMs },
+        )
+      const result = await againAfterDeadlock(attempt)
       bell.ring()
       return result
     },
@@ -57,5 +69,17 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
       if (rows.length > 0) bell.ring()
       return rows
     },
+  }
+}
+
+const attempts = 3
+
+async function againAfterDeadlock<Result>(attempt: () => Promise<Result>): Promise<Result> {
+  for (let left = attempts - 1; ; left--) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (left === 0 || !isDeadlock(error)) throw error
+    }
   }
 }

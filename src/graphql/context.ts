@@ -1,6 +1,7 @@
 import { type Batch, createBatch } from '../core/batch.ts'
 import type { FairGate } from '../core/gate.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Worker } from '../core/worker.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Store } from '../events/store.ts'
 import type { Auth } from '../features/auth/actions.ts'
@@ -13,6 +14,8 @@ export interface Services {
   readonly auth: Auth
   readonly feed: Feed<Delivery>
   readonly logger: Logger
+  /** Removes what erased accounts have left behind. */
+  readonly eraser: Worker
   /** Lets a few searches run at a time, of each user one. */
   readonly searchGate: FairGate
 }

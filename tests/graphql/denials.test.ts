@@ -113,6 +113,19 @@ const table: Record<string, Row> = {
       'INVALID_CREDENTIALS',
     ],
   },
+  'Mutation.deleteAccount': {
+    operation: `mutation ($input: DeleteAccountInput!) { deleteAccount(input: $input) {
+      __typename ... on UserError { code } } }`,
+    variables: () => ({ input: { password: 'not this one', messages: 'ERASE' } }),
+    outcomes: [
+      no,
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+    ],
+  },
   'Mutation.revokeOtherSessions': {
     operation: 'mutation { revokeOtherSessions { revokedCount } }',
     outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],

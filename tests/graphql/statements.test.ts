@@ -197,7 +197,7 @@ describe('a write costs', () => {
     ['a login', 8, Login, () => ({ identifier: bob.username, password: testPassword })],
     [
       'a registration',
-      8,
+      9,
       Register,
       () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
     ],
@@ -210,6 +210,18 @@ describe('a write costs', () => {
   ])('%s: %i', async (_what, expected, operation, prepare) => {
     const input = await prepare()
     expect(await count(bob, operation, { input })).toBe(expected)
+  })
+
+  test('an erasure: 15, with one chat and with fifty', async () => {
+    // What it leaves to the background is not part of it.
+    await app.app.services.eraser.dispose()
+    const operation = `mutation ($input: DeleteAccountInput!) { deleteAccount(input: $input) {
+      __typename ... on UserError { code } } }`
+    for (const size of [1, 50]) {
+      const { viewer } = await createWorld(size)
+      const input = { password: testPassword, messages: 'KEEP_ANONYMOUS' }
+      expect(await count(viewer, operation, { input })).toBe(15)
+    }
   })
 
   test('a logout: 1', async () => {

@@ -46,6 +46,7 @@ CREATE TABLE "erasures" (
     "id" UUID NOT NULL,
     "user_id" UUID NOT NULL,
     "messages" "erased_messages" NOT NULL,
+    "done_through" UUID,
     "chat_ids" UUID[],
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 

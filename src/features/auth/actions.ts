@@ -5,6 +5,7 @@ import type { Prisma } from '../../db/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import { searchKey } from '../users/search-key.ts'
 import type { Passwords } from './passwords.ts'
+import { refuseReservedUsername, usernameTaken } from './reserved-usernames.ts'
 import type { Authenticator } from './sessions.ts'
 import { type AccessTokens, createRefreshToken, hashRefreshToken, randomSecret } from './tokens.ts'
 import { couldBePassword, loginInput, registerInput } from './validation.ts'
@@ -60,6 +61,7 @@ export async function register(
         },
         select: { id: true },
       })
+      await refuseReservedUsername(tx.prisma, store.keyedHash, username.toLowerCase())
       return startSession(tx, auth, userId, { deviceName: deviceName ?? null, ...client })
     })
   } catch (error) {
@@ -77,7 +79,6 @@ async function refuseTaken(store: Store, username: string, email: string): Promi
   if (taken.length > 0) throw emailTaken()
 }
 
-const usernameTaken = () => new ConflictError('USERNAME_TAKEN', 'This username is taken.')
 const emailTaken = () => new ConflictError('EMAIL_TAKEN', 'An account with this email exists already.')
 
 /** The unique violation of a concurrent registration, by the index that it met. */

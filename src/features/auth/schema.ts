@@ -1,4 +1,10 @@
-import { AuthenticationError, ConflictError, NotFoundError, ValidationError } from '../../core/errors.ts'
+import {
+  AuthenticationError,
+  ConflictError,
+  NotFoundError,
+  unauthenticated,
+  ValidationError,
+} from '../../core/errors.ts'
 import { toGlobalId } from '../../core/ids.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
@@ -27,7 +33,8 @@ async function ownAccount(context: Context, viewer: Viewer) {
     })
     return new Map(users.map((user) => [user.id, user]))
   })
-  if (account === undefined) throw new Error('A session outlived its account.')
+  // Erased a moment ago, while this was on its way.
+  if (account === undefined) throw unauthenticated()
   return account
 }
 

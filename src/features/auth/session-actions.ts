@@ -117,6 +117,27 @@ async function endSessions(
 }
 
 /**
+ * Makes sure that it is the account's owner who asks, not somebody at their unlocked screen.
+ * @returns the hash that the password was checked against: a write that depends on it asks for it again
+ * @throws AuthenticationError `INVALID_CREDENTIALS`
+ */
+export async function provePassword(
+  store: Store,
+  auth: Auth,
+  viewer: Viewer,
+  password: string,
+): Promise<string> {
+  const account = await store.prisma.user.findUnique({
+    where: { id: viewer.userId },
+    select: { passwordHash: true },
+  })
+  const given = couldBePassword(password) ? password : ''
+  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
+  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  return account.passwordHash
+}
+
+/**
  * Replaces the viewer's password and ends every other session of theirs, in one transaction. The account's
  * row is locked before the sessions are looked at, and a login holds that lock until its session is there:
  * no session that was begun with the old password can slip through.
@@ -130,17 +151,11 @@ export async function changePassword(
   input: unknown,
 ): Promise<void> {
   const { currentPassword, newPassword } = parseInput(changePasswordInput, input)
-  const account = await store.prisma.user.findUnique({
-    where: { id: viewer.userId },
-    select: { passwordHash: true },
-  })
-  const given = couldBePassword(currentPassword) ? currentPassword : ''
-  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
-  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  const provedHash = await provePassword(store, auth, viewer, currentPassword)
   const passwordHash = await auth.passwords.hash(newPassword)
   const ended = await store.write(async ({ prisma }) => {
     const { count } = await prisma.user.updateMany({
-      where: { id: viewer.userId, passwordHash: account.passwordHash },
+      where: { id: viewer.userId, passwordHash: provedHash },
       data: { passwordHash },
     })
     if (count === 0) throw new AuthenticationError('INVALID_CREDENTIALS')

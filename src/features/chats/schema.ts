@@ -50,7 +50,8 @@ export const ChatMember = builder.prismaObject('ChatMember', {
       description: 'Who it is.',
       resolve: async (member, _args, context) => {
         const user = await context.batch.load('user', member.userId, (ids) => findUsers(context.store, ids))
-        if (user === undefined) throw new Error('A membership outlived its account.')
+        // Erased a moment ago, after the membership was read.
+        if (user === undefined) throw new NotFoundError('user')
         return user
       },
     }),
