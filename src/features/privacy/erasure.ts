@@ -13,7 +13,7 @@ import { passOwnershipOn } from '../chats/ownership.ts'
 const erasedTitle = 'Untitled'
 
 /** One piece of background work: what a transaction may hold back for a few milliseconds. */
-const batchSize = 1000
+const batchSize = 500
 
 /** An account in ten thousand chats takes about a second. */
 const eraseTimeoutMs = 60_000
