@@ -90,8 +90,18 @@ function asConflict(error: unknown): unknown {
 }
 
 /**
- * A new session for an account. An unknown account and a wrong password are told apart neither by the
- * words nor by the time taken.
+ * The account that an identifier names: its username or its email, whatever the case. An email has an @ and
+ * a username never does.
+ */
+export function accountNamed(identifier: string): { emailKey: string } | { usernameKey: string } {
+  // No name has a NUL, and the database takes none.
+  const key = identifier.trim().toLowerCase().replaceAll('\0', ' ')
+  return key.includes('@') ? { emailKey: key } : { usernameKey: key }
+}
+
+/**
+ * A new session for an account. An unknown account, a disabled one and a wrong password are told apart
+ * neither by the words nor by the time taken.
  * @throws AuthenticationError `INVALID_CREDENTIALS`
  */
 export async function login(
@@ -101,27 +111,47 @@ export async function login(
   client: { userAgent: string | null },
 ): Promise<LoggedIn> {
   const { identifier, password, deviceName } = parseInput(loginInput, input)
-  const key = identifier.trim().toLowerCase()
-  // An email has an @ and a username never does, so one look-up serves both.
-  const user = await store.prisma.user.findUnique({
-    // No name has a NUL, and the database takes none.
-    where: key.includes('@')
-      ? { emailKey: key.replaceAll('\0', ' ') }
-      : { usernameKey: key.replaceAll('\0', ' ') },
-    select: { id: true, passwordHash: true },
+  const found = await store.prisma.user.findUnique({
+    where: accountNamed(identifier),
+    select: { id: true, passwordHash: true, active: true },
   })
-  const matches = await auth.passwords.verify(
-    user?.passwordHash ?? null,
-    couldBePassword(password) ? password : '',
-  )
-  if (user === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  const { id, passwordHash, active } = await provePassword(auth, found, password)
+  if (!active) throw new AuthenticationError('INVALID_CREDENTIALS')
   return store.write(async (tx) => {
-    // Held to the commit: a password that is changed meanwhile ends this session with the others.
+    // Held to the commit: whoever changes the password meanwhile, or disables the account, ends this session, too.
     const [unchanged] = await tx.prisma.$queryRaw<unknown[]>`
-      SELECT 1 FROM users WHERE id = ${user.id}::uuid AND password_hash = ${user.passwordHash} FOR SHARE`
+      SELECT 1 FROM users WHERE id = ${id}::uuid AND active AND password_hash = ${passwordHash} FOR SHARE`
     if (unchanged === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
-    return startSession(tx, auth, user.id, { deviceName: deviceName ?? null, ...client })
+    return startSession(tx, auth, id, { deviceName: deviceName ?? null, ...client })
   })
+}
+
+/** What the viewer's own account is proved by. @throws AuthenticationError when it is gone by now */
+export async function accountOf(
+  store: Store,
+  { userId }: Viewer,
+): Promise<{ passwordHash: string }> {
+  const account = await store.prisma.user.findUnique({
+    where: { id: userId },
+    select: { passwordHash: true },
+  })
+  if (account === null) throw new AuthenticationError('INVALID_CREDENTIALS')
+  return account
+}
+
+/**
+ * Has somebody prove that they know an account's password. No account takes as long as a wrong password.
+ * @throws AuthenticationError `INVALID_CREDENTIALS`
+ */
+export async function provePassword<Account extends { passwordHash: string }>(
+  auth: Auth,
+  account: Account | null,
+  password: string,
+): Promise<Account> {
+  const given = couldBePassword(password) ? password : ''
+  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
+  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  return account
 }
 
 async function startSession(
