@@ -1,3 +1,4 @@
+import type { DatabaseError } from 'pg'
 import { AuthenticationError, ConflictError } from '../../core/errors.ts'
 import { uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
@@ -80,11 +81,11 @@ async function refuseTaken(store: Store, username: string, email: string): Promi
 const usernameTaken = () => new ConflictError('USERNAME_TAKEN', 'This username is taken.')
 const emailTaken = () => new ConflictError('EMAIL_TAKEN', 'An account with this email exists already.')
 
-/** The unique violation of a concurrent registration, by the index that it met. */
-function asConflict(error: unknown): unknown {
-  const { code, meta } = error as Prisma.PrismaClientKnownRequestError
-  if (code !== 'P2002') return error
-  const violated = JSON.stringify(meta)
+/** A name that is taken, by the unique index that it met: as Prisma tells of it, or as the driver does. */
+export function asConflict(error: unknown): unknown {
+  const { code, meta, constraint } = error as Partial<Prisma.PrismaClientKnownRequestError & DatabaseError>
+  if (code !== 'P2002' && code !== '23505') return error
+  const violated = JSON.stringify(meta ?? constraint)
   if (violated.includes('username_key')) return usernameTaken()
   return violated.includes('email_key') ? emailTaken() : error
 }
@@ -130,10 +131,10 @@ export async function login(
 export async function accountOf(
   store: Store,
   { userId }: Viewer,
-): Promise<{ passwordHash: string }> {
+): Promise<{ username: string; email: string; passwordHash: string }> {
   const account = await store.prisma.user.findUnique({
     where: { id: userId },
-    select: { passwordHash: true },
+    select: { username: true, email: true, passwordHash: true },
   })
   if (account === null) throw new AuthenticationError('INVALID_CREDENTIALS')
   return account

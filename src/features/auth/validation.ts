@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { codePointLength, hasForbiddenCharacter, lineOfText } from '../../core/parse.ts'
+import { codePointLength, hasForbiddenCharacter, isBlank, lineOfText } from '../../core/parse.ts'
 
 const username = z
   .string()
@@ -19,6 +19,7 @@ const email = z
     message: 'The email must be an address such as name@example.com.',
   })
 
+/** The longest password, in Unicode code points. */
 const longestPassword = 128
 
 const newPassword = z
@@ -46,6 +47,29 @@ export const registerInput = z.object({
 })
 
 export const changePasswordInput = z.object({ currentPassword: z.string(), newPassword })
+
+/** The longest bio, in Unicode code points. */
+const longestBio = 500
+
+const bio = z
+  .string()
+  .trim()
+  .refine(
+    (text) => codePointLength(text) <= longestBio,
+    `The bio must have at most ${longestBio} characters.`,
+  )
+  .refine((text) => !hasForbiddenCharacter(text) && !text.includes('\t'), {
+    message: 'The bio must not contain control characters other than line breaks.',
+  })
+  .transform((text) => (isBlank(text) ? null : text))
+
+export const updateProfileInput = z.object({
+  username: username.nullish(),
+  displayName: displayName.nullish(),
+  bio: bio.nullish(),
+})
+
+export const changeEmailInput = z.object({ password: z.string(), email })
 
 /** A login is checked for nothing but its device name: what is wrong with the rest is not told. */
 export const loginInput = z.object({

@@ -25,7 +25,8 @@ export const User = builder.prismaObject('User', {
     kind: t.expose('kind', { type: UserKind, description: 'Whether a person or a program.' }),
     bio: t.exposeString('bio', {
       nullable: true,
-      description: 'A few words about themselves, if they wrote any.',
+      description:
+        'A few words about themselves, if they wrote any: at most 500 characters, perhaps several lines.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was made.' }),
     isViewer: t.boolean({
