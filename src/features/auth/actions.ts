@@ -16,6 +16,8 @@ export interface Auth {
   readonly accessTokens: AccessTokens
   readonly authenticator: Authenticator
   readonly refreshTokenTtlSeconds: number
+  /** Whether so many people have a password that an attacker tries it first. */
+  readonly isCommonPassword: (password: string) => boolean
 }
 
 export interface IssuedTokens {
@@ -41,7 +43,10 @@ export async function register(
   input: unknown,
   client: { userAgent: string | null },
 ): Promise<LoggedIn> {
-  const { username, email, password, displayName, deviceName } = parseInput(registerInput, input)
+  const { username, email, password, displayName, deviceName } = parseInput(
+    registerInput(auth.isCommonPassword),
+    input,
+  )
   await refuseTaken(store, username, email)
   const passwordHash = await auth.passwords.hash(password)
   const name = displayName ?? username

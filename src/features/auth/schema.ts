@@ -245,7 +245,8 @@ builder.mutationFields((t) => ({
       }),
       password: t.input.string({
         required: true,
-        description: '8 to 128 characters with an upper-case letter, a lower-case letter and a digit.',
+        description:
+          '8 to 128 characters with an upper-case letter, a lower-case letter and a digit; none of the most common passwords, nor the username or the email.',
       }),
       displayName: t.input.string({
         description: 'The name to show, 1 to 80 characters. Default: the username.',

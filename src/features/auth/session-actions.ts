@@ -144,7 +144,10 @@ export async function changePassword(
   input: unknown,
 ): Promise<void> {
   const account = await accountOf(store, viewer)
-  const { currentPassword, newPassword } = parseInput(changePasswordInput, input)
+  const { currentPassword, newPassword } = parseInput(
+    changePasswordInput(auth.isCommonPassword, account),
+    input,
+  )
   await provePassword(auth, account, currentPassword)
   const passwordHash = await auth.passwords.hash(newPassword)
   const ended = await store.write(async ({ prisma }) => {
