@@ -147,7 +147,7 @@ async function prepare(graphql: string, databaseUrl: string) {
     return (await response.json()) as { data: Record<string, never> }
   }
   const registered = await post(`mutation { register(input: { username: "bench", email: "bench@example.com",
-    password: "Password123" }) { ... on RegisterPayload { viewer { user { id } } tokens { accessToken } } } }`)
+    password: "Bench1OnThisMachine" }) { ... on RegisterPayload { viewer { user { id } } tokens { accessToken } } } }`)
   const { viewer, tokens } = registered.data['register'] as unknown as {
     viewer: { user: { id: string } }
     tokens: { accessToken: string }

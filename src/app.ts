@@ -11,6 +11,7 @@ import { createPostgresBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
+import { createIsCommonPassword } from './features/auth/common-passwords.ts'
 import { createPasswords } from './features/auth/passwords.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
@@ -23,6 +24,7 @@ import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
 import { createWebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
+import { seedPassword } from './seed/rows.ts'
 
 /** A running Parley on a migrated database. Nothing of it is global: a process may hold several. */
 export interface App {
@@ -170,6 +172,8 @@ export async function createAuth(options: {
     accessTokens,
     authenticator: createAuthenticator({ store, accessTokens }),
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
+    // The password of the demo accounts is common, and whoever tries things out uses it.
+    isCommonPassword: createIsCommonPassword(config.production ? null : seedPassword),
   }
 }
 

@@ -6,6 +6,7 @@ import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  ChangeEmail,
   CreateDirectChat,
   CreateGroupChat,
   DeleteMessage,
@@ -17,6 +18,7 @@ import {
   RefreshTokens,
   Register,
   SendMessage,
+  UpdateProfile,
 } from '../testkit/operations.ts'
 
 /** What an operation is pointed at. */
@@ -100,6 +102,18 @@ const table: Record<string, Row> = {
     variables: ({ userId }) => ({ input: { sessionId: userId } }),
     outcomes: [no, gone, gone, gone, gone, gone],
   },
+  'Mutation.changeEmail': {
+    operation: ChangeEmail,
+    variables: () => ({ input: { password: 'not this one', email: 'mine@example.com' } }),
+    outcomes: [
+      no,
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+    ],
+  },
   'Mutation.changePassword': {
     operation: `mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
       __typename ... on UserError { code } } }`,
@@ -125,6 +139,11 @@ const table: Record<string, Row> = {
       'INVALID_CREDENTIALS',
       'INVALID_CREDENTIALS',
     ],
+  },
+  'Mutation.updateProfile': {
+    operation: UpdateProfile,
+    variables: () => ({ input: { bio: 'somebody' } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
   },
   'Mutation.revokeOtherSessions': {
     operation: 'mutation { revokeOtherSessions { revokedCount } }',

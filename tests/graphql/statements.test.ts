@@ -3,6 +3,8 @@ import { startTestApp, type TestApp, type TestUser, testPassword } from '../test
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  ChangeEmail,
+  ChangePassword,
   ChatMembers,
   CreateDirectChat,
   CreateGroupChat,
@@ -16,6 +18,7 @@ import {
   Register,
   SearchUsers,
   SendMessage,
+  UpdateProfile,
   UserByUsername,
 } from '../testkit/operations.ts'
 
@@ -102,6 +105,25 @@ describe('a read costs the same number of statements for one item and for fifty'
     const counts: number[] = []
     for (const world of worlds) counts.push(await count(world.viewer, operation, variables(world)))
     expect(counts).toEqual([expected, expected])
+  })
+
+  test('a page of changed profiles: 2', async () => {
+    const counts: number[] = []
+    for (const size of [1, 50]) {
+      const viewer = await app.register('viewer')
+      const people = await Promise.all(Array.from({ length: size }, () => app.register('peer')))
+      const memberIds = people.map(({ id }) => id)
+      await createGroupChat(viewer, memberIds)
+      const after = (await viewer.run('{ viewer { eventCursor } }')).viewer.eventCursor
+      for (const each of people) await each.run(UpdateProfile, { input: { bio: 'new here' } })
+      const Updates = `query ($after: String!) { viewer { events(after: $after, first: 100) { edges { node {
+        cursor ... on UserUpdated { user { username bio } } } } } } }`
+      const isThere = async () =>
+        (await viewer.run(Updates, { after })).viewer.events.edges.filter(({ node }: Data) => node.user)
+      await expect.poll(isThere).toHaveLength(size)
+      counts.push(await count(viewer, Updates, { after }))
+    }
+    expect(counts).toEqual([2, 2])
   })
 
   test('a page of the log: 3', async () => {
@@ -201,6 +223,9 @@ describe('a write costs', () => {
       Register,
       () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
     ],
+    // One for the write, one to read the viewer.
+    ['a new profile', 4, UpdateProfile, () => ({ displayName: `Bob ${++made}`, bio: `Bio ${made}` })],
+    ['a profile that is as it was', 4, UpdateProfile, () => ({})],
     [
       'a refresh of tokens',
       2,
@@ -222,6 +247,15 @@ describe('a write costs', () => {
       const input = { password: testPassword, messages: 'KEEP_ANONYMOUS' }
       expect(await count(viewer, operation, { input })).toBe(15)
     }
+  })
+
+  test('a new email: 3; a new password: 6', async () => {
+    const moving = await app.register('moving')
+    await moving.run('{ viewer { email } }')
+    const email = { password: testPassword, email: `new_${++made}@example.com` }
+    expect(await count(moving, ChangeEmail, { input: email })).toBe(3)
+    const password = { currentPassword: testPassword, newPassword: 'Another1Password' }
+    expect(await count(moving, ChangePassword, { input: password })).toBe(6)
   })
 
   test('a logout: 1', async () => {

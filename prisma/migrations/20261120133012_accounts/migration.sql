@@ -116,6 +116,9 @@ CREATE INDEX "events_user" ON "events"("user_id", "position") WHERE (user_id IS 
 CREATE INDEX "events_peers_of" ON "events"("peers_of", "position") WHERE (peers_of IS NOT NULL);
 
 -- CreateIndex
+CREATE INDEX "events_about_people" ON "events"("position") WHERE (peers_of IS NOT NULL);
+
+-- CreateIndex
 CREATE INDEX "events_actor" ON "events"("actor_id") WHERE (actor_id IS NOT NULL);
 
 -- CreateIndex

@@ -1,3 +1,4 @@
+import type { DatabaseError } from 'pg'
 import { AuthenticationError, ConflictError } from '../../core/errors.ts'
 import { uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
@@ -16,6 +17,8 @@ export interface Auth {
   readonly accessTokens: AccessTokens
   readonly authenticator: Authenticator
   readonly refreshTokenTtlSeconds: number
+  /** Whether so many people have a password that an attacker tries it first. */
+  readonly isCommonPassword: (password: string) => boolean
 }
 
 export interface IssuedTokens {
@@ -41,7 +44,10 @@ export async function register(
   input: unknown,
   client: { userAgent: string | null },
 ): Promise<LoggedIn> {
-  const { username, email, password, displayName, deviceName } = parseInput(registerInput, input)
+  const { username, email, password, displayName, deviceName } = parseInput(
+    registerInput(auth.isCommonPassword),
+    input,
+  )
   await refuseTaken(store, username, email)
   const passwordHash = await auth.passwords.hash(password)
   const name = displayName ?? username
@@ -81,18 +87,31 @@ async function refuseTaken(store: Store, username: string, email: string): Promi
 
 const emailTaken = () => new ConflictError('EMAIL_TAKEN', 'An account with this email exists already.')
 
-/** The unique violation of a concurrent registration, by the index that it met. */
-function asConflict(error: unknown): unknown {
-  const { code, meta } = error as Prisma.PrismaClientKnownRequestError
-  if (code !== 'P2002') return error
-  const violated = JSON.stringify(meta)
+/** What Prisma says of a unique violation, in its own statements and in others', and what the driver says. */
+const uniqueViolations: ReadonlySet<unknown> = new Set(['P2002', 'P2010', '23505'])
+
+/** A name that is taken, by the unique index that it met. */
+export function asConflict(error: unknown): unknown {
+  const { code, meta, constraint } = error as Partial<Prisma.PrismaClientKnownRequestError & DatabaseError>
+  if (!uniqueViolations.has(code)) return error
+  const violated = JSON.stringify(meta ?? constraint)
   if (violated.includes('username_key')) return usernameTaken()
   return violated.includes('email_key') ? emailTaken() : error
 }
 
 /**
- * A new session for an account. An unknown account and a wrong password are told apart neither by the
- * words nor by the time taken.
+ * The account that an identifier names: its username or its email, whatever the case. An email has an @ and
+ * a username never does.
+ */
+export function accountNamed(identifier: string): { emailKey: string } | { usernameKey: string } {
+  // No name has a NUL, and the database takes none.
+  const key = identifier.trim().toLowerCase().replaceAll('\0', ' ')
+  return key.includes('@') ? { emailKey: key } : { usernameKey: key }
+}
+
+/**
+ * A new session for an account. An unknown account, a disabled one and a wrong password are told apart
+ * neither by the words nor by the time taken.
  * @throws AuthenticationError `INVALID_CREDENTIALS`
  */
 export async function login(
@@ -102,27 +121,47 @@ export async function login(
   client: { userAgent: string | null },
 ): Promise<LoggedIn> {
   const { identifier, password, deviceName } = parseInput(loginInput, input)
-  const key = identifier.trim().toLowerCase()
-  // An email has an @ and a username never does, so one look-up serves both.
-  const user = await store.prisma.user.findUnique({
-    // No name has a NUL, and the database takes none.
-    where: key.includes('@')
-      ? { emailKey: key.replaceAll('\0', ' ') }
-      : { usernameKey: key.replaceAll('\0', ' ') },
-    select: { id: true, passwordHash: true },
+  const found = await store.prisma.user.findUnique({
+    where: accountNamed(identifier),
+    select: { id: true, passwordHash: true, active: true },
   })
-  const matches = await auth.passwords.verify(
-    user?.passwordHash ?? null,
-    couldBePassword(password) ? password : '',
-  )
-  if (user === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  const { id, passwordHash, active } = await provePassword(auth, found, password)
+  if (!active) throw new AuthenticationError('INVALID_CREDENTIALS')
   return store.write(async (tx) => {
-    // Held to the commit: a password that is changed meanwhile ends this session with the others.
+    // Held to the commit: whoever changes the password meanwhile, or disables the account, ends this session, too.
     const [unchanged] = await tx.prisma.$queryRaw<unknown[]>`
-      SELECT 1 FROM users WHERE id = ${user.id}::uuid AND password_hash = ${user.passwordHash} FOR SHARE`
+      SELECT 1 FROM users WHERE id = ${id}::uuid AND active AND password_hash = ${passwordHash} FOR SHARE`
     if (unchanged === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
-    return startSession(tx, auth, user.id, { deviceName: deviceName ?? null, ...client })
+    return startSession(tx, auth, id, { deviceName: deviceName ?? null, ...client })
   })
+}
+
+/** What the viewer's own account is proved by. @throws AuthenticationError when it is gone by now */
+export async function accountOf(
+  store: Store,
+  { userId }: Viewer,
+): Promise<{ username: string; email: string; passwordHash: string }> {
+  const account = await store.prisma.user.findUnique({
+    where: { id: userId },
+    select: { username: true, email: true, passwordHash: true },
+  })
+  if (account === null) throw new AuthenticationError('INVALID_CREDENTIALS')
+  return account
+}
+
+/**
+ * Has somebody prove that they know an account's password. No account takes as long as a wrong password.
+ * @throws AuthenticationError `INVALID_CREDENTIALS`
+ */
+export async function provePassword<Account extends { passwordHash: string }>(
+  auth: Auth,
+  account: Account | null,
+  password: string,
+): Promise<Account> {
+  const given = couldBePassword(password) ? password : ''
+  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
+  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  return account
 }
 
 async function startSession(

@@ -13,6 +13,7 @@ import { pageCost } from '../../graphql/pages.ts'
 import { publicUser } from '../users/access.ts'
 import { User } from '../users/schema.ts'
 import { type IssuedTokens, type LoggedIn, login, register } from './actions.ts'
+import { changeEmail, updateProfile } from './profile-actions.ts'
 import {
   changePassword,
   findSessions,
@@ -195,6 +196,21 @@ const ChangePasswordPayload = builder.objectRef<{ viewer: Viewer }>('ChangePassw
   }),
 })
 
+const viewerPayload = (name: 'ChangeEmailPayload' | 'UpdateProfilePayload', description: string) =>
+  builder.objectRef<{ viewer: Viewer }>(name).implement({
+    description,
+    fields: (t) => ({
+      viewer: t.field({
+        type: ViewerType,
+        description: 'The viewer, as they are now.',
+        resolve: ({ viewer }) => viewer,
+      }),
+    }),
+  })
+
+const ChangeEmailPayload = viewerPayload('ChangeEmailPayload', 'The email address is changed.')
+const UpdateProfilePayload = viewerPayload('UpdateProfilePayload', 'The profile is as it was asked for.')
+
 const RevokeOtherSessionsPayload = builder
   .objectRef<{ revokedCount: number }>('RevokeOtherSessionsPayload')
   .implement({
@@ -236,7 +252,8 @@ builder.mutationFields((t) => ({
       }),
       password: t.input.string({
         required: true,
-        description: '8 to 128 characters with an upper-case letter, a lower-case letter and a digit.',
+        description:
+          '8 to 128 characters with an upper-case letter, a lower-case letter and a digit; none of the most common passwords, nor the username or the email.',
       }),
       displayName: t.input.string({
         description: 'The name to show, 1 to 80 characters. Default: the username.',
@@ -330,6 +347,56 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, context) => {
       const viewer = viewerOf(context)
       await changePassword(context.store, context.auth, viewer, input)
+      return { viewer }
+    },
+  }),
+  changeEmail: t.fieldWithInput({
+    type: ChangeEmailPayload,
+    description:
+      'A new email address, to log in with and to be found by from now on. It counts as not verified. Nobody else is told.',
+    typeOptions: { name: 'ChangeEmailInput', description: 'The new address, and who asks.' },
+    errors: {
+      types: [ValidationError, AuthenticationError, ConflictError],
+      union: { name: 'ChangeEmailResult', description: 'The email address is changed, or why not.' },
+    },
+    input: {
+      password: t.input.string({ required: true, description: 'The password of the account.' }),
+      email: t.input.string({
+        required: true,
+        description: 'The new address, by the same rules as at registration.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => {
+      const viewer = viewerOf(context)
+      await changeEmail(context.store, context.auth, viewer, input)
+      return { viewer }
+    },
+  }),
+  updateProfile: t.fieldWithInput({
+    type: UpdateProfilePayload,
+    description:
+      'Changes what others see of the viewer. What is not given stays. The other devices of the viewer and everyone who shares a chat with them get `UserUpdated`, unless nothing is different.',
+    typeOptions: { name: 'UpdateProfileInput', description: 'What shall be different.' },
+    errors: {
+      types: [ValidationError, ConflictError],
+      union: { name: 'UpdateProfileResult', description: 'The profile is changed, or why not.' },
+    },
+    input: {
+      username: t.input.string({
+        description:
+          'The new username, by the same rules as at registration. Null leaves it as it is. The old one is free for others at once.',
+      }),
+      displayName: t.input.string({
+        description: 'The new name to show, 1 to 80 characters. Null leaves it as it is.',
+      }),
+      bio: t.input.string({
+        description:
+          'A few words about themselves: at most 500 characters, line breaks allowed. Null, or blank text, clears it.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => {
+      const viewer = viewerOf(context)
+      await updateProfile(context.store, viewer, input)
       return { viewer }
     },
   }),

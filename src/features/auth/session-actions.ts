@@ -4,11 +4,12 @@ import { parseIdOf } from '../../core/ids.ts'
 import type { Logger } from '../../core/logger.ts'
 import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
 import { parseInput } from '../../core/parse.ts'
+import type { Transaction } from '../../db/client.ts'
 import type { Session } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
-import { type Auth, type LoggedIn, loggedIn } from './actions.ts'
+import { type Auth, accountOf, type LoggedIn, loggedIn, provePassword } from './actions.ts'
 import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
-import { changePasswordInput, couldBePassword } from './validation.ts'
+import { changePasswordInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
 /**
@@ -19,8 +20,9 @@ const refreshGraceSeconds = 30
 
 const findToken = {
   name: 'sessions_find_refresh_token',
-  text: `SELECT t.session_id, s.user_id, s.refresh_secret FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
-    WHERE t.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now()`,
+  text: `SELECT t.session_id, s.user_id, s.refresh_secret
+    FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id
+    WHERE t.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.active`,
 }
 
 interface FoundToken {
@@ -100,41 +102,32 @@ const endStatement = {
     SELECT id FROM ended`,
 }
 
+interface WhichSessions {
+  readonly userId: string
+  readonly only?: string
+  readonly except?: string
+}
+
+const valuesOf = ({ userId, only, except }: WhichSessions) => [userId, only ?? null, except ?? null]
+
 /**
  * Ends sessions of a user: their tokens are refused and their sockets closed, in every process as soon
  * as it reads the log, and in this one at once.
  * @returns the ids of those that were alive
  */
-async function endSessions(
-  store: Store,
-  auth: Auth,
-  which: { userId: string; only?: string; except?: string },
-): Promise<string[]> {
-  const values = [which.userId, which.only ?? null, which.except ?? null]
-  const rows = await store.writeStatement<{ id: string }>(endStatement, values)
+async function endSessions(store: Store, auth: Auth, which: WhichSessions): Promise<string[]> {
+  const rows = await store.writeStatement<{ id: string }>(endStatement, valuesOf(which))
   for (const { id } of rows) auth.authenticator.forget(id)
   return rows.map(({ id }) => id)
 }
 
 /**
- * Makes sure that it is the account's owner who asks, not somebody at their unlocked screen.
- * @returns the hash that the password was checked against: a write that depends on it asks for it again
- * @throws AuthenticationError `INVALID_CREDENTIALS`
+ * Ends sessions together with what is the reason for it. Call it after the account's row is locked: a login
+ * that overlaps with the change has its session by then. @returns the ids of those that were alive
  */
-export async function provePassword(
-  store: Store,
-  auth: Auth,
-  viewer: Viewer,
-  password: string,
-): Promise<string> {
-  const account = await store.prisma.user.findUnique({
-    where: { id: viewer.userId },
-    select: { passwordHash: true },
-  })
-  const given = couldBePassword(password) ? password : ''
-  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
-  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
-  return account.passwordHash
+export async function endSessionsIn(prisma: Transaction, which: WhichSessions): Promise<string[]> {
+  const rows = await prisma.$queryRawUnsafe<{ id: string }[]>(endStatement.text, ...valuesOf(which))
+  return rows.map(({ id }) => id)
 }
 
 /**
@@ -150,19 +143,22 @@ export async function changePassword(
   viewer: Viewer,
   input: unknown,
 ): Promise<void> {
-  const { currentPassword, newPassword } = parseInput(changePasswordInput, input)
-  const provedHash = await provePassword(store, auth, viewer, currentPassword)
+  const account = await accountOf(store, viewer)
+  const { currentPassword, newPassword } = parseInput(
+    changePasswordInput(auth.isCommonPassword, account),
+    input,
+  )
+  await provePassword(auth, account, currentPassword)
   const passwordHash = await auth.passwords.hash(newPassword)
   const ended = await store.write(async ({ prisma }) => {
     const { count } = await prisma.user.updateMany({
-      where: { id: viewer.userId, passwordHash: provedHash },
+      where: { id: viewer.userId, passwordHash: account.passwordHash },
       data: { passwordHash },
     })
     if (count === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
-    const values = [viewer.userId, null, viewer.sessionId]
-    return prisma.$queryRawUnsafe<{ id: string }[]>(endStatement.text, ...values)
+    return endSessionsIn(prisma, { userId: viewer.userId, except: viewer.sessionId })
   })
-  for (const { id } of ended) auth.authenticator.forget(id)
+  for (const id of ended) auth.authenticator.forget(id)
 }
 
 /** Ends the session that asks. */

@@ -3,9 +3,8 @@ import { uuidv7 } from '../../core/ids.ts'
 import type { Transaction } from '../../db/client.ts'
 import type { ErasedMessages } from '../../db/generated/prisma/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
-import type { Auth } from '../auth/actions.ts'
+import { type Auth, accountOf, provePassword } from '../auth/actions.ts'
 import { reserveUsername } from '../auth/reserved-usernames.ts'
-import { provePassword } from '../auth/session-actions.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { passOwnershipOn } from '../chats/ownership.ts'
 
@@ -31,7 +30,7 @@ export async function deleteAccount(
   viewer: Viewer,
   input: { password: string; messages: ErasedMessages },
 ): Promise<void> {
-  const passwordHash = await provePassword(store, auth, viewer, input.password)
+  const { passwordHash } = await provePassword(auth, await accountOf(store, viewer), input.password)
   const ended = await store.write(
     (tx) => removeAccount(tx, store, { userId: viewer.userId, passwordHash, messages: input.messages }),
     { timeoutMs: eraseTimeoutMs },

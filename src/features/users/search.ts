@@ -27,8 +27,8 @@ const matches = `SELECT u.id, u.username, u.display_name, u.bio, u.kind, u.creat
            ELSE 0 END
         + (1000 * greatest(similarity(u.username_key, $1), similarity(u.display_name_key, $2)))::int AS score
     FROM users u
-    WHERE u.username_key LIKE $3 OR u.display_name_key LIKE $4 OR u.display_name_key LIKE $5
-      OR u.username_key % $1 OR u.display_name_key % $2`
+    WHERE u.active AND (u.username_key LIKE $3 OR u.display_name_key LIKE $4 OR u.display_name_key LIKE $5
+      OR u.username_key % $1 OR u.display_name_key % $2)`
 
 const page = (order: 'ASC' | 'DESC') => {
   const [scoreOrder, idOrder] = order === 'ASC' ? ['DESC', 'ASC'] : ['ASC', 'DESC']
@@ -52,7 +52,8 @@ interface MatchRow {
 
 /**
  * People by what a person would type. Anything with an `@` between other characters is an email and
- * matches exactly or not at all; everything else matches username and display name, best first.
+ * matches exactly or not at all; everything else matches username and display name, best first. A disabled
+ * account is not found.
  * @throws RequestError `VALIDATION_FAILED` for a search that is empty or too long, or page arguments
  */
 export async function searchUsers(
@@ -112,7 +113,8 @@ async function findByName(
 
 const emailStatement = {
   name: 'users_find_by_email',
-  text: `SELECT id, username, display_name, bio, kind, created_at, 5000 AS score FROM users WHERE email_key = $1`,
+  text: `SELECT id, username, display_name, bio, kind, created_at, 5000 AS score
+    FROM users WHERE email_key = $1 AND active`,
 }
 
 function findByEmail(store: Store, email: string): Promise<MatchRow[]> {
