@@ -15,6 +15,12 @@ export const Login = `mutation Login($input: LoginInput!) { login(input: $input)
 export const RefreshTokens = `mutation Refresh($input: RefreshTokensInput!) { refreshTokens(input: $input) {
   __typename ${error} ... on RefreshTokensPayload { tokens { accessToken refreshToken } } } }`
 
+export const BlockUser = `mutation BlockUser($input: BlockUserInput!) { blockUser(input: $input) {
+  __typename ${error} ${invalid} ... on BlockUserPayload { user { id viewerHasBlocked } } } }`
+
+export const UnblockUser = `mutation UnblockUser($input: UnblockUserInput!) { unblockUser(input: $input) {
+  __typename ${error} ${invalid} ... on UnblockUserPayload { user { id viewerHasBlocked } } } }`
+
 export const CreateDirectChat = `mutation CreateDirectChat($input: CreateDirectChatInput!) {
   createDirectChat(input: $input) { __typename ${error} ${invalid}
     ... on CreateDirectChatPayload { created chat { id kind title memberCount lastActivityAt } } } }`

@@ -36,7 +36,7 @@ export const User = builder.prismaObject('User', {
   }),
 })
 
-const UserConnection = builder.connectionObject(
+export const UserConnection = builder.connectionObject(
   { type: User, name: 'UserConnection', description: 'A page of users.' },
   { name: 'UserEdge', description: 'A user in a page.' },
 )
