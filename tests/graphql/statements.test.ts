@@ -200,7 +200,7 @@ describe('a write costs', () => {
       async () => ({ chatId: chatId(), sequence: (await sendMessage(carol, chatId(), 'x')).sequence }),
     ],
     ['marking what was read already', 2, MarkChatRead, () => ({ chatId: chatId(), sequence: 1 })],
-    ['a direct chat', 9, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
+    ['a direct chat', 11, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
     [
       'a direct chat that stands',
       3,
@@ -212,11 +212,11 @@ describe('a write costs', () => {
     ],
     [
       'a group of three',
-      8,
+      9,
       CreateGroupChat,
       () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
     ],
-    ['a group of one', 8, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['a group of one', 9, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
     ['a block', 9, BlockUser, async () => ({ userId: (await app.register('new')).id })],
     [
       'a block that stands',
