@@ -13,12 +13,13 @@ import { createPostgresBell } from '../events/bell.ts'
 import { createStore, type Store } from '../events/store.ts'
 import * as authActions from '../features/auth/actions.ts'
 import type { Viewer } from '../features/auth/viewer.ts'
+import * as blockActions from '../features/blocks/actions.ts'
 import * as chatActions from '../features/chats/actions.ts'
 import * as messageActions from '../features/messages/actions.ts'
 import { warnOnTerminal, withDatabase } from './database.ts'
 
 const actions = Object.fromEntries(
-  Object.entries({ ...authActions, ...chatActions, ...messageActions }).filter(
+  Object.entries({ ...authActions, ...blockActions, ...chatActions, ...messageActions }).filter(
     ([, exported]) => typeof exported === 'function',
   ),
 )

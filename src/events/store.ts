@@ -1,7 +1,7 @@
 import type { KeyedHash } from '../core/keyed-hash.ts'
 import type { Database, Statement, Transaction } from '../db/client.ts'
-import { isDeadlock } from '../db/deadlock.ts'
 import type { EventKind } from '../db/generated/prisma/client.ts'
+import { isDeadlock } from '../db/violations.ts'
 import type { Bell } from './bell.ts'
 
 /** What an action appends: who may see it (one of `chatId`, `userId` and `peersOf`) and what it speaks of. */

@@ -6,6 +6,7 @@ import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  BlockUser,
   ChangeEmail,
   CreateDirectChat,
   CreateGroupChat,
@@ -18,6 +19,7 @@ import {
   RefreshTokens,
   Register,
   SendMessage,
+  UnblockUser,
   UpdateProfile,
 } from '../testkit/operations.ts'
 
@@ -151,6 +153,16 @@ const table: Record<string, Row> = {
   },
   'Mutation.createDirectChat': {
     operation: CreateDirectChat,
+    variables: ({ userId }) => ({ input: { userId } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
+  },
+  'Mutation.blockUser': {
+    operation: BlockUser,
+    variables: ({ userId }) => ({ input: { userId } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
+  },
+  'Mutation.unblockUser': {
+    operation: UnblockUser,
     variables: ({ userId }) => ({ input: { userId } }),
     outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
   },

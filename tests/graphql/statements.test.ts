@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  BlockUser,
   ChangeEmail,
   ChangePassword,
   ChatMembers,
@@ -18,6 +20,7 @@ import {
   Register,
   SearchUsers,
   SendMessage,
+  UnblockUser,
   UpdateProfile,
   UserByUsername,
 } from '../testkit/operations.ts'
@@ -54,8 +57,24 @@ async function createWorld(size: number): Promise<World> {
     sendMessage(i % 2 ? bob : viewer, first, `more ${i}`),
   )
   await Promise.all(more)
+  await blockCrowd(viewer, size)
   const { chat } = await viewer.run(Messages, { id: first, last: size })
   return { size, viewer, chatIds, messages: chat.messages.edges.map(({ node }: Data) => node) }
+}
+
+/** Lets someone have blocked this many others. */
+async function blockCrowd({ id }: TestUser, size: number): Promise<void> {
+  const { prisma } = app.app.services.store
+  const crowd = Array.from({ length: size }, () => {
+    const name = uuidv7()
+    const keys = { usernameKey: name, email: name, emailKey: name, displayNameKey: 'crowd' }
+    return { id: name, username: name, displayName: 'crowd', passwordHash: '', ...keys }
+  })
+  const blockerId = Buffer.from(id, 'base64url').toString().slice('User:'.length)
+  await prisma.user.createMany({ data: crowd })
+  await prisma.block.createMany({
+    data: crowd.map((user) => ({ id: uuidv7(), blockerId, blockedId: user.id })),
+  })
 }
 
 /** What the log does by itself, at moments of its own, for whoever follows it. */
@@ -80,6 +99,9 @@ const Messages = `query ($id: ID!, $last: Int!) { chat(id: $id) { messages(last:
 const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { node {
   messages(last: 2) { edges { node { text author { username } } } } } } } } }`
 
+const Blocked = `query ($size: Int!) { viewer { blockedUsers(first: $size) {
+  edges { cursor node { username viewerHasBlocked } } pageInfo { hasNextPage } } } }`
+
 const Poll =
   'query ($after: String!) { viewer { eventCursor events(after: $after) { edges { node { cursor } } } } }'
 
@@ -100,6 +122,7 @@ describe('a read costs the same number of statements for one item and for fifty'
     ],
     ['a search', 1, SearchUsers, ({ size }) => ({ search: size === 1 ? 'carol' : 'viewer', first: size })],
     ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
+    ['a page of those who are blocked', 2, Blocked, ({ size }) => ({ size })],
     ['a user', 1, UserByUsername, () => ({ username: bob.username })],
   ])('%s: %i', async (_what, expected, operation, variables) => {
     const counts: number[] = []
@@ -199,7 +222,7 @@ describe('a write costs', () => {
       async () => ({ chatId: chatId(), sequence: (await sendMessage(carol, chatId(), 'x')).sequence }),
     ],
     ['marking what was read already', 2, MarkChatRead, () => ({ chatId: chatId(), sequence: 1 })],
-    ['a direct chat', 9, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
+    ['a direct chat', 11, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
     [
       'a direct chat that stands',
       3,
@@ -211,11 +234,32 @@ describe('a write costs', () => {
     ],
     [
       'a group of three',
-      8,
+      9,
       CreateGroupChat,
       () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
     ],
-    ['a group of one', 8, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['a group of one', 9, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['a block', 9, BlockUser, async () => ({ userId: (await app.register('new')).id })],
+    [
+      'a block that stands',
+      6,
+      BlockUser,
+      async () => {
+        const { id } = await app.register('new')
+        await bob.run(BlockUser, { input: { userId: id } })
+        return { userId: id }
+      },
+    ],
+    [
+      'taking a block back',
+      9,
+      UnblockUser,
+      async () => {
+        const { id } = await app.register('new')
+        await bob.run(BlockUser, { input: { userId: id } })
+        return { userId: id }
+      },
+    ],
     ['a login', 8, Login, () => ({ identifier: bob.username, password: testPassword })],
     [
       'a registration',

@@ -6,6 +6,8 @@ import { startTestApp, type TestApp, type TestUser, testPassword } from '../test
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  BlockUser,
+  ChangeEmail,
   ChatMessages,
   EventCursor,
   Login,
@@ -15,6 +17,7 @@ import {
   Register,
   SearchUsers,
   SendMessage,
+  UpdateProfile,
   UserByUsername,
 } from '../testkit/operations.ts'
 
@@ -234,6 +237,11 @@ describe.each(modes)('%s', (mode) => {
       })
     }
     await sendMessage(alice, alone, personal())
+    await alice.run(UpdateProfile, { input: { displayName: personal(), bio: personal() } })
+    await alice.run(ChangeEmail, { input: { password: testPassword, email: `${personal()}@example.org` } })
+    const carol = await app.register('carol')
+    await alice.run(BlockUser, { input: { userId: carol.id } })
+    await bob.run(BlockUser, { input: { userId: alice.id } })
     const before = await dump()
     expect([...gone, ...words].filter((each) => found(before, each)).length).toBeGreaterThan(12)
 

@@ -25,6 +25,12 @@ export const UpdateProfile = `mutation UpdateProfile($input: UpdateProfileInput!
   __typename ${error} ${invalid}
   ... on UpdateProfilePayload { viewer { user { id username displayName bio } } } } }`
 
+export const BlockUser = `mutation BlockUser($input: BlockUserInput!) { blockUser(input: $input) {
+  __typename ${error} ${invalid} ... on BlockUserPayload { user { id viewerHasBlocked } } } }`
+
+export const UnblockUser = `mutation UnblockUser($input: UnblockUserInput!) { unblockUser(input: $input) {
+  __typename ${error} ${invalid} ... on UnblockUserPayload { user { id viewerHasBlocked } } } }`
+
 export const CreateDirectChat = `mutation CreateDirectChat($input: CreateDirectChatInput!) {
   createDirectChat(input: $input) { __typename ${error} ${invalid}
     ... on CreateDirectChatPayload { created chat { id kind title memberCount lastActivityAt } } } }`
