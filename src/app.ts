@@ -16,11 +16,16 @@ import { createAccessTokens } from './features/auth/tokens.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
+import { createClientAddresses } from './http/client-address.ts'
 import { findUnreadiness } from './http/health.ts'
 import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
 import { createWebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
+import type { Budgets } from './limits/budgets.ts'
+import { createFallbackBudgets } from './limits/fallback.ts'
+import { createPostgresBudgets } from './limits/postgres.ts'
+import { createRateLimiter, type RateLimiter, unlimited } from './limits/rate-limiter.ts'
 
 /** A running Parley on a migrated database. Nothing of it is global: a process may hold several. */
 export interface App {
@@ -88,8 +93,14 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   made.push(bell.dispose)
   const keyedHash = createKeyedHash(options.jwtSecrets)
   const store = createStore(database, bell, keyedHash)
+  const budgets = await createBudgets({ database, config, logger, made })
   const [auth, feed] = await Promise.all([
-    createAuth({ store: createStore(control, bell, keyedHash), config, jwtSecrets: options.jwtSecrets }),
+    createAuth({
+      store: createStore(control, bell, keyedHash),
+      config,
+      jwtSecrets: options.jwtSecrets,
+      limits: config.rateLimits ? createRateLimiter({ budgets, keyedHash }) : unlimited,
+    }),
     createFeed({
       database,
       control,
@@ -115,9 +126,11 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   })
   const { authenticator } = auth
   const origins = createOrigins(config.corsOrigins)
+  const addressOf = createClientAddresses({ trustedProxies: config.trustedProxies, logger })
   const http = createHttpServer({
     yoga,
     authenticator,
+    addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
     origins,
     graphiql: config.graphiql,
@@ -131,6 +144,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     path: graphqlPath,
     origins,
     authenticator,
+    addressOf,
     feed,
     logger,
   })
@@ -142,11 +156,28 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   return { url: `http://${host}:${port}`, port, services, database, control }
 }
 
+/** Redis where there is one. Its client takes a while to load, for the few who have. */
+async function createBudgets(options: {
+  database: Database
+  config: Config
+  logger: Logger
+  made: (() => Promise<void>)[]
+}): Promise<Budgets> {
+  const { config, logger } = options
+  const otherwise = createPostgresBudgets(options.database.query)
+  if (config.redisUrl === null || !config.rateLimits) return otherwise
+  const { createRedisBudgets } = await import('./limits/redis.ts')
+  const first = await createRedisBudgets({ url: config.redisUrl, logger })
+  options.made.push(first.dispose)
+  return createFallbackBudgets({ first, otherwise, logger })
+}
+
 /** What logging in and being logged in take; the shell uses it without a server. */
 export async function createAuth(options: {
   store: Store
   config: Config
   jwtSecrets: readonly string[]
+  limits: RateLimiter
 }): Promise<Auth> {
   const { store, config } = options
   const accessTokens = createAccessTokens({
@@ -158,6 +189,7 @@ export async function createAuth(options: {
     accessTokens,
     authenticator: createAuthenticator({ store, accessTokens }),
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
+    limits: options.limits,
   }
 }
 

@@ -212,6 +212,26 @@ describe('a write costs', () => {
     expect(await count(bob, operation, { input })).toBe(expected)
   })
 
+  test.each<[string, number, string, (user: TestUser) => object]>([
+    ['a login', 10, Login, (user) => ({ identifier: user.username, password: testPassword })],
+    [
+      'a registration',
+      9,
+      Register,
+      () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
+    ],
+    ['a refresh of tokens', 3, RefreshTokens, (user) => ({ refreshToken: user.refreshToken })],
+  ])('%s with rate limits: %i', async (_what, expected, operation, input) => {
+    const limited = await startTestApp({ database: app.database, config: { rateLimits: true } })
+    const user = await app.register('limited')
+    const { result, statements } = await limited.statements(() =>
+      limited.anonymous.run(operation, { input: input(user) }),
+    )
+    expect(JSON.stringify(result)).not.toContain('"code"')
+    expect(statements.filter((sql) => !background.test(sql))).toHaveLength(expected)
+    await limited.dispose()
+  })
+
   test('a logout: 1', async () => {
     const leaving = await app.register('leaving')
     await leaving.run('{ viewer { email } }')

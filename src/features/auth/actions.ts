@@ -3,8 +3,10 @@ import { uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Prisma } from '../../db/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
+import type { RateLimiter } from '../../limits/rate-limiter.ts'
 import { searchKey } from '../users/search-key.ts'
 import type { Passwords } from './passwords.ts'
+import { addressClaim, loginClaims, rateLimits } from './rate-limits.ts'
 import type { Authenticator } from './sessions.ts'
 import { type AccessTokens, createRefreshToken, hashRefreshToken, randomSecret } from './tokens.ts'
 import { couldBePassword, loginInput, registerInput } from './validation.ts'
@@ -15,6 +17,13 @@ export interface Auth {
   readonly accessTokens: AccessTokens
   readonly authenticator: Authenticator
   readonly refreshTokenTtlSeconds: number
+  readonly limits: RateLimiter
+}
+
+/** What is known of whoever sends a request, before they have proved to be anyone. */
+export interface Client {
+  readonly userAgent: string | null
+  readonly clientAddress: string
 }
 
 export interface IssuedTokens {
@@ -32,15 +41,13 @@ export interface LoggedIn {
 /**
  * A new account and its first session, in one transaction.
  * @throws ValidationError with every problem at once
+ * @throws RateLimitedError by the client's address
  * @throws ConflictError `USERNAME_TAKEN` or `EMAIL_TAKEN`, as the unique indexes decide
  */
-export async function register(
-  store: Store,
-  auth: Auth,
-  input: unknown,
-  client: { userAgent: string | null },
-): Promise<LoggedIn> {
+export async function register(store: Store, auth: Auth, input: unknown, client: Client): Promise<LoggedIn> {
   const { username, email, password, displayName, deviceName } = parseInput(registerInput, input)
+  await auth.passwords.check()
+  await auth.limits.take([addressClaim(rateLimits.registerByAddress, client.clientAddress)])
   await refuseTaken(store, username, email)
   const passwordHash = await auth.passwords.hash(password)
   const name = displayName ?? username
@@ -60,7 +67,7 @@ export async function register(
         },
         select: { id: true },
       })
-      return startSession(tx, auth, userId, { deviceName: deviceName ?? null, ...client })
+      return startSession(tx, auth, userId, { deviceName: deviceName ?? null, userAgent: client.userAgent })
     })
   } catch (error) {
     throw asConflict(error)
@@ -91,17 +98,16 @@ function asConflict(error: unknown): unknown {
 
 /**
  * A new session for an account. An unknown account and a wrong password are told apart neither by the
- * words nor by the time taken.
+ * words nor by the time taken, nor by when they are limited. A login that succeeds counts for its address only.
  * @throws AuthenticationError `INVALID_CREDENTIALS`
+ * @throws RateLimitedError by the identifier and the client's address, before anything is looked up
  */
-export async function login(
-  store: Store,
-  auth: Auth,
-  input: unknown,
-  client: { userAgent: string | null },
-): Promise<LoggedIn> {
+export async function login(store: Store, auth: Auth, input: unknown, client: Client): Promise<LoggedIn> {
   const { identifier, password, deviceName } = parseInput(loginInput, input)
   const key = identifier.trim().toLowerCase()
+  const claims = loginClaims(key, client.clientAddress)
+  await auth.passwords.check()
+  await auth.limits.take([...claims.account, claims.address])
   // An email has an @ and a username never does, so one look-up serves both.
   const user = await store.prisma.user.findUnique({
     // No name has a NUL, and the database takes none.
@@ -115,12 +121,13 @@ export async function login(
     couldBePassword(password) ? password : '',
   )
   if (user === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  await auth.limits.giveBack(claims.account)
   return store.write(async (tx) => {
     // Held to the commit: a password that is changed meanwhile ends this session with the others.
     const [unchanged] = await tx.prisma.$queryRaw<unknown[]>`
       SELECT 1 FROM users WHERE id = ${user.id}::uuid AND password_hash = ${user.passwordHash} FOR SHARE`
     if (unchanged === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
-    return startSession(tx, auth, user.id, { deviceName: deviceName ?? null, ...client })
+    return startSession(tx, auth, user.id, { deviceName: deviceName ?? null, userAgent: client.userAgent })
   })
 }
 

@@ -1,4 +1,10 @@
-import { AuthenticationError, ConflictError, NotFoundError, ValidationError } from '../../core/errors.ts'
+import {
+  AuthenticationError,
+  ConflictError,
+  NotFoundError,
+  RateLimitedError,
+  ValidationError,
+} from '../../core/errors.ts'
 import { toGlobalId } from '../../core/ids.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
@@ -212,10 +218,11 @@ builder.mutationFields((t) => ({
   register: t.fieldWithInput({
     type: RegisterPayload,
     skipTypeScopes: true,
-    description: 'Makes an account and logs in. Every problem of the input is reported at once.',
+    description:
+      'Makes an account and logs in. Every problem of the input is reported at once. At most 20 at a time from one address, then one a minute.',
     typeOptions: { name: 'RegisterInput', description: 'A new account.' },
     errors: {
-      types: [ValidationError, ConflictError],
+      types: [ValidationError, ConflictError, RateLimitedError],
       union: { name: 'RegisterResult', description: 'A new account, or why there is none.' },
     },
     input: {
@@ -243,10 +250,11 @@ builder.mutationFields((t) => ({
   login: t.fieldWithInput({
     type: LoginPayload,
     skipTypeScopes: true,
-    description: 'Starts a session. An unknown account and a wrong password give the same answer.',
+    description:
+      'Starts a session. An unknown account and a wrong password give the same answer, and are limited alike: ten failures in a row from one address, then one attempt every 30 seconds.',
     typeOptions: { name: 'LoginInput', description: 'Who logs in, and from where.' },
     errors: {
-      types: [ValidationError, AuthenticationError],
+      types: [ValidationError, AuthenticationError, RateLimitedError],
       union: { name: 'LoginResult', description: 'A new session, or why there is none.' },
     },
     input: {
@@ -268,7 +276,7 @@ builder.mutationFields((t) => ({
       'New tokens for a session whose access token ends. Each refresh token works once; a client that lost the answer may ask again within 30 seconds and gets the same one. A used token that comes back later ends the session: somebody else has it.',
     typeOptions: { name: 'RefreshTokensInput', description: 'What a session goes on with.' },
     errors: {
-      types: [AuthenticationError],
+      types: [AuthenticationError, RateLimitedError],
       union: { name: 'RefreshTokensResult', description: 'New tokens, or why there are none.' },
     },
     input: {
@@ -277,7 +285,8 @@ builder.mutationFields((t) => ({
         description: 'The newest refresh token of the session.',
       }),
     },
-    resolve: (_root, { input }, context) => refreshTokens(context.store, context.auth, context.logger, input),
+    resolve: (_root, { input }, context) =>
+      refreshTokens(context.store, context.auth, context.logger, input, context),
   }),
   logout: t.field({
     type: LogoutPayload,
@@ -310,7 +319,7 @@ builder.mutationFields((t) => ({
       description: 'The password that is, and the one that shall be.',
     },
     errors: {
-      types: [ValidationError, AuthenticationError],
+      types: [ValidationError, AuthenticationError, RateLimitedError],
       union: { name: 'ChangePasswordResult', description: 'The password is changed, or why not.' },
     },
     input: {

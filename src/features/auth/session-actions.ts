@@ -6,9 +6,11 @@ import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../
 import { parseInput } from '../../core/parse.ts'
 import type { Session } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
-import { type Auth, type LoggedIn, loggedIn } from './actions.ts'
+import { type Auth, type Client, type LoggedIn, loggedIn } from './actions.ts'
+import { provePassword } from './password-check.ts'
+import { addressClaim, rateLimits } from './rate-limits.ts'
 import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
-import { changePasswordInput, couldBePassword } from './validation.ts'
+import { changePasswordInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
 /**
@@ -62,15 +64,21 @@ const repeatToken = {
  * the answer was not acted upon, it gives the same successor; at any other time a used token means that
  * two parties hold it, and the session ends.
  * @throws AuthenticationError `INVALID_REFRESH_TOKEN`
+ * @throws RateLimitedError by the session and the client's address
  */
 export async function refreshTokens(
   store: Store,
   auth: Auth,
   logger: Logger,
   { refreshToken }: { refreshToken: string },
+  client: Client,
 ): Promise<LoggedIn> {
+  const byAddress = addressClaim(rateLimits.refreshByAddress, client.clientAddress)
+  await auth.limits.check([byAddress])
   const hash = hashRefreshToken(refreshToken)
   const [found] = await store.query<FoundToken>(findToken, [hash])
+  const bySession = found && { rule: rateLimits.refreshBySession, subject: found.session_id }
+  await auth.limits.take(bySession === undefined ? [byAddress] : [bySession, byAddress])
   if (found === undefined) throw new AuthenticationError('INVALID_REFRESH_TOKEN')
   const session = { userId: found.user_id, sessionId: found.session_id }
   const successor = succeedRefreshToken(refreshToken, found.refresh_secret)
@@ -122,6 +130,7 @@ async function endSessions(
  * no session that was begun with the old password can slip through.
  * @throws ValidationError when the new password breaks the rules
  * @throws AuthenticationError `INVALID_CREDENTIALS` when the current one is wrong
+ * @throws RateLimitedError after too many checks of it
  */
 export async function changePassword(
   store: Store,
@@ -130,17 +139,11 @@ export async function changePassword(
   input: unknown,
 ): Promise<void> {
   const { currentPassword, newPassword } = parseInput(changePasswordInput, input)
-  const account = await store.prisma.user.findUnique({
-    where: { id: viewer.userId },
-    select: { passwordHash: true },
-  })
-  const given = couldBePassword(currentPassword) ? currentPassword : ''
-  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
-  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  const oldHash = await provePassword(store, auth, viewer, currentPassword)
   const passwordHash = await auth.passwords.hash(newPassword)
   const ended = await store.write(async ({ prisma }) => {
     const { count } = await prisma.user.updateMany({
-      where: { id: viewer.userId, passwordHash: account.passwordHash },
+      where: { id: viewer.userId, passwordHash: oldHash },
       data: { passwordHash },
     })
     if (count === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
