@@ -5,12 +5,14 @@ import type { Config } from './config.ts'
 import { createFairGate } from './core/gate.ts'
 import { createKeyedHash } from './core/keyed-hash.ts'
 import { createLogger, type Logger } from './core/logger.ts'
+import { createWorker } from './core/worker.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { createPostgresBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createPasswords } from './features/auth/passwords.ts'
+import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
 import { hydrate } from './features/realtime/delivery.ts'
@@ -24,7 +26,7 @@ import { createWebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
 import type { Budgets } from './limits/budgets.ts'
 import { createFallbackBudgets } from './limits/fallback.ts'
-import { createPostgresBudgets } from './limits/postgres.ts'
+import { createPostgresBudgets, pruneBudgets } from './limits/postgres.ts'
 import { createRateLimiter, type RateLimiter, unlimited } from './limits/rate-limiter.ts'
 
 /** A running Parley on a migrated database. Nothing of it is global: a process may hold several. */
@@ -55,6 +57,8 @@ const searchesAtATime = 2
 /** How many searches of one user may wait. */
 const searchesOfOne = 20
 const drainMs = 5_000
+/** How often to look for rows that have served their time. */
+const pruneMs = 60_000
 /** A connection of ours that is silent for this long is taken for dead. */
 const controlTimeoutMs = 5_000
 
@@ -111,6 +115,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
+  const pruning = createWorker({
+    name: 'pruning',
+    step: async () => (await pruneBudgets(database.query)) || pruneSessions(store),
+    pollMs: pruneMs,
+    logger,
+  })
+  made.push(pruning.dispose)
   const services: Services = {
     store,
     feed,

@@ -56,7 +56,7 @@ async function createWorld(size: number): Promise<World> {
 }
 
 /** What the log does by itself, at moments of its own, for whoever follows it. */
-const background = /pg_notify|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
+const background = /pg_notify|SKIP LOCKED|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
 
 async function count(client: TestClient, operation: string, variables?: object): Promise<number> {
   const { result, statements } = await app.statements(() => client.send(operation, variables))

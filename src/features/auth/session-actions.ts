@@ -181,6 +181,24 @@ export async function revokeOtherSessions(store: Store, auth: Auth, viewer: View
   return ended.length
 }
 
+/** Ended sessions are kept for a while, for whoever has to look into what happened. */
+const pruneStatement = {
+  name: 'sessions_prune',
+  text: `DELETE FROM sessions WHERE id IN (
+      SELECT id FROM sessions
+      WHERE expires_at < now() - interval '30 days' OR revoked_at < now() - interval '30 days'
+      LIMIT $1 FOR UPDATE SKIP LOCKED
+    ) RETURNING 1`,
+}
+
+/** A session that was in use for long has thousands of used refresh tokens, which go with it. */
+const pruneAtATime = 20
+
+/** Deletes sessions that ended 30 days ago, some at a time. @returns whether there may be more */
+export async function pruneSessions(store: Store): Promise<boolean> {
+  return (await store.query(pruneStatement, [pruneAtATime])).length === pruneAtATime
+}
+
 /** What a session's owner may see of it. */
 export type SessionView = Omit<Session, 'refreshSecret' | 'revokedAt'>
 
