@@ -13,17 +13,23 @@ import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createIsCommonPassword } from './features/auth/common-passwords.ts'
 import { createPasswords } from './features/auth/passwords.ts'
+import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
 import { eraseStep } from './features/privacy/erasure.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
+import { createClientAddresses } from './http/client-address.ts'
 import { findUnreadiness } from './http/health.ts'
 import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
 import { createWebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
+import type { Budgets } from './limits/budgets.ts'
+import { createFallbackBudgets } from './limits/fallback.ts'
+import { createPostgresBudgets, pruneBudgets } from './limits/postgres.ts'
+import { createRateLimiter, type RateLimiter, unlimited } from './limits/rate-limiter.ts'
 import { seedPassword } from './seed/rows.ts'
 
 /** A running Parley on a migrated database. Nothing of it is global: a process may hold several. */
@@ -56,6 +62,8 @@ const searchesOfOne = 20
 /** How soon a process notices an erasure that another one began and did not finish. */
 const erasurePollMs = 30_000
 const drainMs = 5_000
+/** How often to look for rows that have served their time. */
+const pruneMs = 60_000
 /** A connection of ours that is silent for this long is taken for dead. */
 const controlTimeoutMs = 5_000
 
@@ -94,8 +102,14 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   made.push(bell.dispose)
   const keyedHash = createKeyedHash(options.jwtSecrets)
   const store = createStore(database, bell, keyedHash)
+  const budgets = await createBudgets({ database, config, logger, made })
   const [auth, feed] = await Promise.all([
-    createAuth({ store: createStore(control, bell, keyedHash), config, jwtSecrets: options.jwtSecrets }),
+    createAuth({
+      store: createStore(control, bell, keyedHash),
+      config,
+      jwtSecrets: options.jwtSecrets,
+      limits: config.rateLimits ? createRateLimiter({ budgets, keyedHash }) : unlimited,
+    }),
     createFeed({
       database,
       control,
@@ -113,6 +127,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     logger,
   })
   made.push(eraser.dispose)
+  const pruning = createWorker({
+    name: 'pruning',
+    step: async () => (await pruneBudgets(database.query)) || pruneSessions(store),
+    pollMs: pruneMs,
+    logger,
+  })
+  made.push(pruning.dispose)
   const services: Services = {
     store,
     feed,
@@ -129,9 +150,11 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   })
   const { authenticator } = auth
   const origins = createOrigins(config.corsOrigins)
+  const addressOf = createClientAddresses({ trustedProxies: config.trustedProxies, logger })
   const http = createHttpServer({
     yoga,
     authenticator,
+    addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
     origins,
     graphiql: config.graphiql,
@@ -145,6 +168,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     path: graphqlPath,
     origins,
     authenticator,
+    addressOf,
     feed,
     logger,
   })
@@ -156,11 +180,28 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   return { url: `http://${host}:${port}`, port, services, database, control }
 }
 
+/** Redis where there is one. Its client takes a while to load, for the few who have. */
+async function createBudgets(options: {
+  database: Database
+  config: Config
+  logger: Logger
+  made: (() => Promise<void>)[]
+}): Promise<Budgets> {
+  const { config, logger } = options
+  const otherwise = createPostgresBudgets(options.database.query)
+  if (config.redisUrl === null || !config.rateLimits) return otherwise
+  const { createRedisBudgets } = await import('./limits/redis.ts')
+  const first = await createRedisBudgets({ url: config.redisUrl, logger })
+  options.made.push(first.dispose)
+  return createFallbackBudgets({ first, otherwise, logger })
+}
+
 /** What logging in and being logged in take; the shell uses it without a server. */
 export async function createAuth(options: {
   store: Store
   config: Config
   jwtSecrets: readonly string[]
+  limits: RateLimiter
 }): Promise<Auth> {
   const { store, config } = options
   const accessTokens = createAccessTokens({
@@ -174,6 +215,7 @@ export async function createAuth(options: {
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
     // The password of the demo accounts is common, and whoever tries things out uses it.
     isCommonPassword: createIsCommonPassword(config.production ? null : seedPassword),
+    limits: options.limits,
   }
 }
 

@@ -16,6 +16,7 @@ import type { Viewer } from '../features/auth/viewer.ts'
 import * as blockActions from '../features/blocks/actions.ts'
 import * as chatActions from '../features/chats/actions.ts'
 import * as messageActions from '../features/messages/actions.ts'
+import { unlimited } from '../limits/rate-limiter.ts'
 import { warnOnTerminal, withDatabase } from './database.ts'
 
 const actions = Object.fromEntries(
@@ -66,7 +67,7 @@ async function createTools(
   const bell = createPostgresBell({ database, logger })
   const jwtSecrets = loadJwtSecrets(config)
   const store = createStore(database, bell, createKeyedHash(jwtSecrets))
-  const auth = await createAuth({ store, config, jwtSecrets })
+  const auth = await createAuth({ store, config, jwtSecrets, limits: unlimited })
   const as = (username: string) => viewerNamed(store, username)
   return {
     context: { prisma: store.prisma, store, auth, as, toGlobalId, parseGlobalId, ...actions },

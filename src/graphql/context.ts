@@ -26,6 +26,7 @@ export interface Context extends Services {
   readonly closesWithSession: boolean
   readonly requestId: string
   readonly userAgent: string | null
+  readonly clientAddress: string
   readonly batch: Batch
   /** Where the log stood when the operation began, so that all it reads is at least that new. */
   readonly logPosition: number
@@ -33,7 +34,7 @@ export interface Context extends Services {
 
 export function createContext(
   services: Services,
-  request: Pick<Context, 'principal' | 'closesWithSession' | 'requestId' | 'userAgent'>,
+  request: Pick<Context, 'principal' | 'closesWithSession' | 'requestId' | 'userAgent' | 'clientAddress'>,
 ): Context {
   return { ...services, ...request, batch: createBatch(), logPosition: services.feed.position }
 }

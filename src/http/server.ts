@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
+import type { ClientAddresses } from './client-address.ts'
 import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
 import { authenticate, checkRequest } from './request.ts'
@@ -12,6 +13,7 @@ export const graphqlPath = '/graphql'
 export interface HttpServerOptions {
   readonly yoga: Yoga
   readonly authenticator: Authenticator
+  readonly addressOf: ClientAddresses
   /** Null when all is well, or what is missing. */
   readonly findUnreadiness: () => Promise<string | null>
   readonly origins: Origins
@@ -91,6 +93,7 @@ async function graphql(
   }
   const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
     closesWithSession: false,
+    clientAddress: options.addressOf(request),
   }).catch((error: unknown) => {
     options.logger.error({ err: error }, 'a request could not be authenticated')
     return null

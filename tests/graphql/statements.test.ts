@@ -78,7 +78,7 @@ async function blockCrowd({ id }: TestUser, size: number): Promise<void> {
 }
 
 /** What the log does by itself, at moments of its own, for whoever follows it. */
-const background = /pg_notify|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
+const background = /pg_notify|SKIP LOCKED|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
 
 async function count(client: TestClient, operation: string, variables?: object): Promise<number> {
   const { result, statements } = await app.statements(() => client.send(operation, variables))
@@ -300,6 +300,26 @@ describe('a write costs', () => {
     expect(await count(moving, ChangeEmail, { input: email })).toBe(3)
     const password = { currentPassword: testPassword, newPassword: 'Another1Password' }
     expect(await count(moving, ChangePassword, { input: password })).toBe(6)
+  })
+
+  test.each<[string, number, string, (user: TestUser) => object]>([
+    ['a login', 10, Login, (user) => ({ identifier: user.username, password: testPassword })],
+    [
+      'a registration',
+      10,
+      Register,
+      () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
+    ],
+    ['a refresh of tokens', 3, RefreshTokens, (user) => ({ refreshToken: user.refreshToken })],
+  ])('%s with rate limits: %i', async (_what, expected, operation, input) => {
+    const limited = await startTestApp({ database: app.database, config: { rateLimits: true } })
+    const user = await app.register('limited')
+    const { result, statements } = await limited.statements(() =>
+      limited.anonymous.run(operation, { input: input(user) }),
+    )
+    expect(JSON.stringify(result)).not.toContain('"code"')
+    expect(statements.filter((sql) => !background.test(sql))).toHaveLength(expected)
+    await limited.dispose()
   })
 
   test('a logout: 1', async () => {

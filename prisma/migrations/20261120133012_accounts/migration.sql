@@ -107,6 +107,12 @@ CREATE INDEX "data_exports_user" ON "data_exports"("user_id", "id");
 CREATE INDEX "rate_limits_free_at" ON "rate_limits"("free_at");
 
 -- CreateIndex
+CREATE INDEX "sessions_expires_at" ON "sessions"("expires_at");
+
+-- CreateIndex
+CREATE INDEX "sessions_revoked_at" ON "sessions"("revoked_at") WHERE (revoked_at IS NOT NULL);
+
+-- CreateIndex
 CREATE INDEX "chats_title_author" ON "chats"("title_author_id") WHERE (title_author_id IS NOT NULL);
 
 -- CreateIndex

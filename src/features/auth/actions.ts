@@ -4,12 +4,15 @@ import { uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Prisma } from '../../db/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
+import type { RateLimiter } from '../../limits/rate-limiter.ts'
 import { searchKey } from '../users/search-key.ts'
+import { matchPassword } from './password-check.ts'
 import type { Passwords } from './passwords.ts'
+import { addressClaim, loginClaims, rateLimits } from './rate-limits.ts'
 import { refuseReservedUsername, usernameTaken } from './reserved-usernames.ts'
 import type { Authenticator } from './sessions.ts'
 import { type AccessTokens, createRefreshToken, hashRefreshToken, randomSecret } from './tokens.ts'
-import { couldBePassword, loginInput, registerInput } from './validation.ts'
+import { loginInput, registerInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
 export interface Auth {
@@ -19,6 +22,13 @@ export interface Auth {
   readonly refreshTokenTtlSeconds: number
   /** Whether so many people have a password that an attacker tries it first. */
   readonly isCommonPassword: (password: string) => boolean
+  readonly limits: RateLimiter
+}
+
+/** What is known of whoever sends a request, before they have proved to be anyone. */
+export interface Client {
+  readonly userAgent: string | null
+  readonly clientAddress: string
 }
 
 export interface IssuedTokens {
@@ -36,18 +46,16 @@ export interface LoggedIn {
 /**
  * A new account and its first session, in one transaction.
  * @throws ValidationError with every problem at once
+ * @throws RateLimitedError by the client's address
  * @throws ConflictError `USERNAME_TAKEN` or `EMAIL_TAKEN`, as the unique indexes decide
  */
-export async function register(
-  store: Store,
-  auth: Auth,
-  input: unknown,
-  client: { userAgent: string | null },
-): Promise<LoggedIn> {
+export async function register(store: Store, auth: Auth, input: unknown, client: Client): Promise<LoggedIn> {
   const { username, email, password, displayName, deviceName } = parseInput(
     registerInput(auth.isCommonPassword),
     input,
   )
+  await auth.passwords.check()
+  await auth.limits.take([addressClaim(rateLimits.registerByAddress, client.clientAddress)])
   await refuseTaken(store, username, email)
   const passwordHash = await auth.passwords.hash(password)
   const name = displayName ?? username
@@ -68,7 +76,7 @@ export async function register(
         select: { id: true },
       })
       await refuseReservedUsername(tx.prisma, store.keyedHash, username.toLowerCase())
-      return startSession(tx, auth, userId, { deviceName: deviceName ?? null, ...client })
+      return startSession(tx, auth, userId, { deviceName: deviceName ?? null, userAgent: client.userAgent })
     })
   } catch (error) {
     throw asConflict(error)
@@ -111,57 +119,30 @@ export function accountNamed(identifier: string): { emailKey: string } | { usern
 
 /**
  * A new session for an account. An unknown account, a disabled one and a wrong password are told apart
- * neither by the words nor by the time taken.
+ * neither by the words nor by the time taken, nor by when they are limited. A login that succeeds counts for its
+ * address only.
  * @throws AuthenticationError `INVALID_CREDENTIALS`
+ * @throws RateLimitedError by the identifier and the client's address, before anything is looked up
  */
-export async function login(
-  store: Store,
-  auth: Auth,
-  input: unknown,
-  client: { userAgent: string | null },
-): Promise<LoggedIn> {
+export async function login(store: Store, auth: Auth, input: unknown, client: Client): Promise<LoggedIn> {
   const { identifier, password, deviceName } = parseInput(loginInput, input)
+  const claims = loginClaims(identifier.trim().toLowerCase(), client.clientAddress)
+  await auth.passwords.check()
+  await auth.limits.take([...claims.account, claims.address])
   const found = await store.prisma.user.findUnique({
     where: accountNamed(identifier),
     select: { id: true, passwordHash: true, active: true },
   })
-  const { id, passwordHash, active } = await provePassword(auth, found, password)
+  const { id, passwordHash, active } = await matchPassword(auth, found, password)
   if (!active) throw new AuthenticationError('INVALID_CREDENTIALS')
+  await auth.limits.giveBack(claims.account)
   return store.write(async (tx) => {
     // Held to the commit: whoever changes the password meanwhile, or disables the account, ends this session, too.
     const [unchanged] = await tx.prisma.$queryRaw<unknown[]>`
       SELECT 1 FROM users WHERE id = ${id}::uuid AND active AND password_hash = ${passwordHash} FOR SHARE`
     if (unchanged === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
-    return startSession(tx, auth, id, { deviceName: deviceName ?? null, ...client })
+    return startSession(tx, auth, id, { deviceName: deviceName ?? null, userAgent: client.userAgent })
   })
-}
-
-/** What the viewer's own account is proved by. @throws AuthenticationError when it is gone by now */
-export async function accountOf(
-  store: Store,
-  { userId }: Viewer,
-): Promise<{ username: string; email: string; passwordHash: string }> {
-  const account = await store.prisma.user.findUnique({
-    where: { id: userId },
-    select: { username: true, email: true, passwordHash: true },
-  })
-  if (account === null) throw new AuthenticationError('INVALID_CREDENTIALS')
-  return account
-}
-
-/**
- * Has somebody prove that they know an account's password. No account takes as long as a wrong password.
- * @throws AuthenticationError `INVALID_CREDENTIALS`
- */
-export async function provePassword<Account extends { passwordHash: string }>(
-  auth: Auth,
-  account: Account | null,
-  password: string,
-): Promise<Account> {
-  const given = couldBePassword(password) ? password : ''
-  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
-  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
-  return account
 }
 
 async function startSession(

@@ -2,7 +2,8 @@ import { AuthenticationError } from '../../core/errors.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Store } from '../../events/store.ts'
 import { searchKey } from '../users/search-key.ts'
-import { type Auth, accountOf, asConflict, provePassword } from './actions.ts'
+import { type Auth, asConflict } from './actions.ts'
+import { accountOf, provePassword } from './password-check.ts'
 import { refuseReservedUsername } from './reserved-usernames.ts'
 import { changeEmailInput, updateProfileInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
@@ -67,9 +68,10 @@ const changeEmailStatement = {
  */
 export async function changeEmail(store: Store, auth: Auth, viewer: Viewer, input: unknown): Promise<void> {
   const { password, email } = parseInput(changeEmailInput, input)
-  const { passwordHash } = await provePassword(auth, await accountOf(store, viewer), password)
+  const account = await accountOf(store, viewer)
+  await provePassword(auth, viewer, account, password)
   try {
-    const values = [viewer.userId, email, email.toLowerCase(), passwordHash]
+    const values = [viewer.userId, email, email.toLowerCase(), account.passwordHash]
     const changed = await store.query(changeEmailStatement, values)
     if (changed.length === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
   } catch (error) {

@@ -2,6 +2,7 @@ import {
   AuthenticationError,
   ConflictError,
   NotFoundError,
+  RateLimitedError,
   unauthenticated,
   ValidationError,
 } from '../../core/errors.ts'
@@ -235,10 +236,11 @@ builder.mutationFields((t) => ({
   register: t.fieldWithInput({
     type: RegisterPayload,
     skipTypeScopes: true,
-    description: 'Makes an account and logs in. Every problem of the input is reported at once.',
+    description:
+      'Makes an account and logs in. Every problem of the input is reported at once. At most 20 at a time from one address, then one a minute.',
     typeOptions: { name: 'RegisterInput', description: 'A new account.' },
     errors: {
-      types: [ValidationError, ConflictError],
+      types: [ValidationError, ConflictError, RateLimitedError],
       union: { name: 'RegisterResult', description: 'A new account, or why there is none.' },
     },
     input: {
@@ -267,10 +269,11 @@ builder.mutationFields((t) => ({
   login: t.fieldWithInput({
     type: LoginPayload,
     skipTypeScopes: true,
-    description: 'Starts a session. An unknown account and a wrong password give the same answer.',
+    description:
+      'Starts a session. An unknown account and a wrong password give the same answer, and are limited alike: ten failures in a row from one address, then one attempt every 30 seconds.',
     typeOptions: { name: 'LoginInput', description: 'Who logs in, and from where.' },
     errors: {
-      types: [ValidationError, AuthenticationError],
+      types: [ValidationError, AuthenticationError, RateLimitedError],
       union: { name: 'LoginResult', description: 'A new session, or why there is none.' },
     },
     input: {
@@ -292,7 +295,7 @@ builder.mutationFields((t) => ({
       'New tokens for a session whose access token ends. Each refresh token works once; a client that lost the answer may ask again within 30 seconds and gets the same one. A used token that comes back later ends the session: somebody else has it.',
     typeOptions: { name: 'RefreshTokensInput', description: 'What a session goes on with.' },
     errors: {
-      types: [AuthenticationError],
+      types: [AuthenticationError, RateLimitedError],
       union: { name: 'RefreshTokensResult', description: 'New tokens, or why there are none.' },
     },
     input: {
@@ -301,7 +304,8 @@ builder.mutationFields((t) => ({
         description: 'The newest refresh token of the session.',
       }),
     },
-    resolve: (_root, { input }, context) => refreshTokens(context.store, context.auth, context.logger, input),
+    resolve: (_root, { input }, context) =>
+      refreshTokens(context.store, context.auth, context.logger, input, context),
   }),
   logout: t.field({
     type: LogoutPayload,
@@ -334,7 +338,7 @@ builder.mutationFields((t) => ({
       description: 'The password that is, and the one that shall be.',
     },
     errors: {
-      types: [ValidationError, AuthenticationError],
+      types: [ValidationError, AuthenticationError, RateLimitedError],
       union: { name: 'ChangePasswordResult', description: 'The password is changed, or why not.' },
     },
     input: {
@@ -356,7 +360,7 @@ builder.mutationFields((t) => ({
       'A new email address, to log in with and to be found by from now on. It counts as not verified. Nobody else is told.',
     typeOptions: { name: 'ChangeEmailInput', description: 'The new address, and who asks.' },
     errors: {
-      types: [ValidationError, AuthenticationError, ConflictError],
+      types: [ValidationError, AuthenticationError, ConflictError, RateLimitedError],
       union: { name: 'ChangeEmailResult', description: 'The email address is changed, or why not.' },
     },
     input: {

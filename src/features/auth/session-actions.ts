@@ -7,7 +7,9 @@ import { parseInput } from '../../core/parse.ts'
 import type { Transaction } from '../../db/client.ts'
 import type { Session } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
-import { type Auth, accountOf, type LoggedIn, loggedIn, provePassword } from './actions.ts'
+import { type Auth, type Client, type LoggedIn, loggedIn } from './actions.ts'
+import { accountOf, provePassword } from './password-check.ts'
+import { addressClaim, rateLimits } from './rate-limits.ts'
 import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
 import { changePasswordInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
@@ -64,15 +66,21 @@ const repeatToken = {
  * the answer was not acted upon, it gives the same successor; at any other time a used token means that
  * two parties hold it, and the session ends.
  * @throws AuthenticationError `INVALID_REFRESH_TOKEN`
+ * @throws RateLimitedError by the session and the client's address
  */
 export async function refreshTokens(
   store: Store,
   auth: Auth,
   logger: Logger,
   { refreshToken }: { refreshToken: string },
+  client: Client,
 ): Promise<LoggedIn> {
+  const byAddress = addressClaim(rateLimits.refreshByAddress, client.clientAddress)
+  await auth.limits.check([byAddress])
   const hash = hashRefreshToken(refreshToken)
   const [found] = await store.query<FoundToken>(findToken, [hash])
+  const bySession = found && { rule: rateLimits.refreshBySession, subject: found.session_id }
+  await auth.limits.take(bySession === undefined ? [byAddress] : [bySession, byAddress])
   if (found === undefined) throw new AuthenticationError('INVALID_REFRESH_TOKEN')
   const session = { userId: found.user_id, sessionId: found.session_id }
   const successor = succeedRefreshToken(refreshToken, found.refresh_secret)
@@ -136,6 +144,7 @@ export async function endSessionsIn(prisma: Transaction, which: WhichSessions): 
  * no session that was begun with the old password can slip through.
  * @throws ValidationError when the new password breaks the rules
  * @throws AuthenticationError `INVALID_CREDENTIALS` when the current one is wrong
+ * @throws RateLimitedError after too many checks of it
  */
 export async function changePassword(
   store: Store,
@@ -148,7 +157,7 @@ export async function changePassword(
     changePasswordInput(auth.isCommonPassword, account),
     input,
   )
-  await provePassword(auth, account, currentPassword)
+  await provePassword(auth, viewer, account, currentPassword)
   const passwordHash = await auth.passwords.hash(newPassword)
   const ended = await store.write(async ({ prisma }) => {
     const { count } = await prisma.user.updateMany({
@@ -187,6 +196,24 @@ export async function revokeSession(
 export async function revokeOtherSessions(store: Store, auth: Auth, viewer: Viewer): Promise<number> {
   const ended = await endSessions(store, auth, { userId: viewer.userId, except: viewer.sessionId })
   return ended.length
+}
+
+/** Ended sessions are kept for a while, for whoever has to look into what happened. */
+const pruneStatement = {
+  name: 'sessions_prune',
+  text: `DELETE FROM sessions WHERE id IN (
+      SELECT id FROM sessions
+      WHERE expires_at < now() - interval '30 days' OR revoked_at < now() - interval '30 days'
+      LIMIT $1 FOR UPDATE SKIP LOCKED
+    ) RETURNING 1`,
+}
+
+/** A session that was in use for long has thousands of used refresh tokens, which go with it. */
+const pruneAtATime = 20
+
+/** Deletes sessions that ended 30 days ago, some at a time. @returns whether there may be more */
+export async function pruneSessions(store: Store): Promise<boolean> {
+  return (await store.query(pruneStatement, [pruneAtATime])).length === pruneAtATime
 }
 
 /** What a session's owner may see of it. */

@@ -1,4 +1,4 @@
-import { AuthenticationError } from '../../core/errors.ts'
+import { AuthenticationError, RateLimitedError } from '../../core/errors.ts'
 import { toGlobalId } from '../../core/ids.ts'
 import { builder } from '../../graphql/builder.ts'
 import { viewerOf } from '../../graphql/context.ts'
@@ -31,7 +31,7 @@ builder.mutationField('deleteAccount', (t) =>
       description: 'The proof, and what shall become of the words.',
     },
     errors: {
-      types: [AuthenticationError],
+      types: [AuthenticationError, RateLimitedError],
       union: { name: 'DeleteAccountResult', description: 'The account is gone, or why not.' },
     },
     input: {
