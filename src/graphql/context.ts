@@ -22,7 +22,8 @@ export interface Services {
 
 /** What one operation has at hand. */
 export interface Context extends Services {
-  readonly principal: Principal
+  /** Who is asking. A login in this operation makes it the one who logged in, for what is read below it. */
+  principal: Principal
   readonly closesWithSession: boolean
   readonly requestId: string
   readonly userAgent: string | null

@@ -156,6 +156,12 @@ const loginPayloadFields = (name: 'RegisterPayload' | 'LoginPayload', descriptio
     }),
   })
 
+/** What is asked for below a login is asked by the one who has just logged in. */
+function enter(context: Context, loggedIn: LoggedIn): LoggedIn {
+  context.principal = loggedIn.viewer
+  return loggedIn
+}
+
 const RegisterPayload = loginPayloadFields('RegisterPayload', 'A new account, logged in.')
 const LoginPayload = loginPayloadFields('LoginPayload', 'A new session.')
 
@@ -264,7 +270,8 @@ builder.mutationFields((t) => ({
         description: 'What the session is listed as, such as "Pixel 9": 1 to 80 characters.',
       }),
     },
-    resolve: (_root, { input }, context) => register(context.store, context.auth, input, context),
+    resolve: async (_root, { input }, context) =>
+      enter(context, await register(context.store, context.auth, input, context)),
   }),
   login: t.fieldWithInput({
     type: LoginPayload,
@@ -286,7 +293,8 @@ builder.mutationFields((t) => ({
         description: 'What the session is listed as, such as "Pixel 9": 1 to 80 characters.',
       }),
     },
-    resolve: (_root, { input }, context) => login(context.store, context.auth, input, context),
+    resolve: async (_root, { input }, context) =>
+      enter(context, await login(context.store, context.auth, input, context)),
   }),
   refreshTokens: t.fieldWithInput({
     type: RefreshTokensPayload,

@@ -14,9 +14,7 @@ builder.prismaObjectField(User, 'viewerHasBlocked', (t) =>
     description:
       'Whether the viewer has blocked them. Hide their messages in groups by it. Whether they have blocked the viewer is told to nobody.',
     resolve: async (user, _args, context) => {
-      const { principal: viewer } = context
-      // In the answer to a login, whose own account it shows.
-      if (viewer.kind === 'anonymous') return false
+      const viewer = viewerOf(context)
       const load = (ids: readonly string[]) => findBlocked(context.store, viewer, ids)
       return (await context.batch.load('viewerHasBlocked', user.id, load)) ?? false
     },
