@@ -13,9 +13,12 @@ import type { Auth } from './features/auth/actions.ts'
 import { createPasswords } from './features/auth/passwords.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
+import { createExportLinks } from './features/privacy/export-links.ts'
+import { createExporter } from './features/privacy/exporter.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
+import { createExportSender } from './http/exports.ts'
 import { findUnreadiness } from './http/health.ts'
 import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
@@ -84,6 +87,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(control.dispose)
+  // Work in the background goes on for minutes: of what clients ask for it takes nothing away.
+  const background = createDatabase({
+    url: options.databaseUrl,
+    poolSize: 2,
+    onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+  })
+  made.push(background.dispose)
   const bell = createPostgresBell({ database: control, logger })
   made.push(bell.dispose)
   const keyedHash = createKeyedHash(options.jwtSecrets)
@@ -100,12 +110,16 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
+  const exporter = createExporter({ database: background, logger })
+  made.push(exporter.dispose)
+  const links = createExportLinks(options.jwtSecrets)
   const services: Services = {
     store,
     feed,
     logger,
     auth,
     searchGate: createFairGate(searchesAtATime, searchesOfOne),
+    dataExports: { links, wake: exporter.wake },
   }
   const yoga = createYogaServer({
     schema: createSchema(),
@@ -119,6 +133,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     yoga,
     authenticator,
     findUnreadiness: () => findUnreadiness(database, feed),
+    sendExport: createExportSender({ store, links }),
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,

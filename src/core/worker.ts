@@ -4,33 +4,35 @@ import type { Logger } from './logger.ts'
 export interface Worker {
   /** There is something to do: look now. */
   wake(): void
-  /** Lets the step under way finish and begins no other. */
+  /** Lets the step under way finish, tells it so, and begins no other. */
   dispose(): Promise<void>
 }
 
 /**
  * @param step does one small piece of work, in a transaction of its own, so that it may stop between any
- *   two; resolves with whether there is more. A throw is logged, and the work goes on after a pause.
+ *   two; resolves with whether there is more. A throw is logged, and the work goes on after a pause. A piece
+ *   that cannot be small ends when the signal, given at the disposal, tells it to.
  * @param pollMs how often to look without being woken: for what another process left behind
  */
 export function createWorker(options: {
   name: string
-  step: () => Promise<boolean>
+  step: (signal: AbortSignal) => Promise<boolean>
   pollMs: number
   logger: Logger
 }): Worker {
-  let disposed = false
+  const disposal = new AbortController()
+  const { signal } = disposal
   let woken = true
   let endPause = () => {}
 
   async function run(): Promise<void> {
-    while (!disposed) {
+    while (!signal.aborted) {
       woken = false
       let more = false
       try {
-        more = await options.step()
+        more = await options.step(signal)
       } catch (error) {
-        if (disposed) return
+        if (signal.aborted) return
         options.logger.error({ err: error, worker: options.name }, 'background work failed; trying again')
       }
       if (!more) await pause()
@@ -38,7 +40,7 @@ export function createWorker(options: {
   }
 
   function pause(): Promise<void> {
-    if (disposed || woken) return Promise.resolve()
+    if (signal.aborted || woken) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(() => endPause(), options.pollMs)
       timer.unref()
@@ -56,7 +58,7 @@ export function createWorker(options: {
       endPause()
     },
     async dispose() {
-      disposed = true
+      disposal.abort()
       endPause()
       await running
     },
