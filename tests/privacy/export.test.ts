@@ -216,7 +216,7 @@ describe('the document', () => {
     }
   })
 
-  test('ends with its account: what is left of a chat without it has no other side', async () => {
+  test('names no other side of a direct chat whose account is gone', async () => {
     const [alice, bob] = [await app.register('alice'), await app.register('bob')]
     const chatId = await createDirectChat(alice, bob.id)
     await client.query('DELETE FROM chat_members WHERE user_id = $1', [rowId(bob.id)])
@@ -370,17 +370,6 @@ describe('nobody else gets at it', () => {
 })
 
 describe('requests', () => {
-  test('ten at once begin one export, and find it', async () => {
-    const alice = await app.register('alice')
-    const payloads = await Promise.all(Array.from({ length: 10 }, () => request(alice)))
-    const { rows } = await client.query('SELECT id, attempts FROM data_exports WHERE user_id = $1', [
-      rowId(alice.id),
-    ])
-    // One that was ready before the last of them came may have had a successor; two at a time there never are.
-    expect(new Set(payloads.map(({ dataExport }) => dataExport.id)).size).toBe(rows.length)
-    expect(rows.length).toBeLessThan(3)
-  })
-
   test('the newest that is ready takes the place of the one before', async () => {
     const alice = await app.register('alice')
     const first = await exportOf(alice)
@@ -398,7 +387,11 @@ describe('requests', () => {
 
   test('three begin one within a day, and the fourth is told when it may', async () => {
     const alice = await app.register('alice')
-    const exports = [await exportOf(alice), await exportOf(alice), await exportOf(alice)]
+    const exports = [await exportOf(alice), await exportOf(alice)]
+    // However many come at once, together they begin the one that is left.
+    await Promise.all(Array.from({ length: 10 }, () => request(alice)))
+    const { edges } = (await alice.run(Exports)).viewer.dataExports
+    exports.push(await becomes(alice, edges[0].node.id, 'READY'))
     const refused = await request(alice)
     expect(refused).toMatchObject({ __typename: 'RateLimitedError', code: 'RATE_LIMITED' })
     const allowedAt = Date.parse(exports[0].requestedAt) + 86_400_000
