@@ -90,7 +90,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   // Work in the background goes on for minutes: of what clients ask for it takes nothing away.
   const background = createDatabase({
     url: options.databaseUrl,
-    poolSize: 2,
+    poolSize: 3,
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(background.dispose)

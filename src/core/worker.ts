@@ -4,35 +4,33 @@ import type { Logger } from './logger.ts'
 export interface Worker {
   /** There is something to do: look now. */
   wake(): void
-  /** Lets the step under way finish, tells it so, and begins no other. */
+  /** Lets the step under way finish and begins no other. */
   dispose(): Promise<void>
 }
 
 /**
  * @param step does one small piece of work, in a transaction of its own, so that it may stop between any
- *   two; resolves with whether there is more. A throw is logged, and the work goes on after a pause. A piece
- *   that cannot be small ends when the signal, given at the disposal, tells it to.
+ *   two; resolves with whether there is more. A throw is logged, and the work goes on after a pause.
  * @param pollMs how often to look without being woken: for what another process left behind
  */
 export function createWorker(options: {
   name: string
-  step: (signal: AbortSignal) => Promise<boolean>
+  step: () => Promise<boolean>
   pollMs: number
   logger: Logger
 }): Worker {
-  const disposal = new AbortController()
-  const { signal } = disposal
+  let disposed = false
   let woken = true
   let endPause = () => {}
 
   async function run(): Promise<void> {
-    while (!signal.aborted) {
+    while (!disposed) {
       woken = false
       let more = false
       try {
-        more = await options.step(signal)
+        more = await options.step()
       } catch (error) {
-        if (signal.aborted) return
+        if (disposed) return
         options.logger.error({ err: error, worker: options.name }, 'background work failed; trying again')
       }
       if (!more) await pause()
@@ -40,7 +38,7 @@ export function createWorker(options: {
   }
 
   function pause(): Promise<void> {
-    if (signal.aborted || woken) return Promise.resolve()
+    if (disposed || woken) return Promise.resolve()
     return new Promise((resolve) => {
       const timer = setTimeout(() => endPause(), options.pollMs)
       timer.unref()
@@ -58,7 +56,7 @@ export function createWorker(options: {
       endPause()
     },
     async dispose() {
-      disposal.abort()
+      disposed = true
       endPause()
       await running
     },

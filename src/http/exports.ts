@@ -36,7 +36,7 @@ export function createExportSender(options: {
     response.setTimeout(idleMs, () => response.destroy())
     try {
       if (compressed) await pipeline(stored.pieces, response)
-      else await pipeline(stored.pieces, createGunzip(), response)
+      else await pipeline(stored.pieces, createGunzip({ chunkSize: 65_536 }), response)
     } catch (error) {
       // The answer is cut short, and its length tells the client so.
       if (!isDeparture(error)) throw error

@@ -1,4 +1,6 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseIdOf, uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
@@ -14,12 +16,13 @@ import {
   NodesById,
   RefreshTokens,
   Register,
+  RequestDataExport,
   SearchUsers,
   SendMessage,
   UserByUsername,
 } from '../testkit/operations.ts'
 
-/** Someone with this many chats, and this many messages in the first of them. */
+/** Someone with this many chats, this many messages in the first of them, and this many exports. */
 interface World {
   readonly size: number
   readonly viewer: TestUser
@@ -52,6 +55,14 @@ async function createWorld(size: number): Promise<World> {
   )
   await Promise.all(more)
   const { chat } = await viewer.run(Messages, { id: first, last: size })
+  await app.app.services.store.prisma.dataExport.createMany({
+    data: Array.from({ length: size }, () => ({
+      id: uuidv7(),
+      userId: parseIdOf('User', viewer.id) ?? '',
+      status: 'READY' as const,
+      size: 1,
+    })),
+  })
   return { size, viewer, chatIds, messages: chat.messages.edges.map(({ node }: Data) => node) }
 }
 
@@ -77,6 +88,9 @@ const Messages = `query ($id: ID!, $last: Int!) { chat(id: $id) { messages(last:
 const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { node {
   messages(last: 2) { edges { node { text author { username } } } } } } } } }`
 
+const DataExports = `query ($size: Int!) { viewer { dataExports(first: $size) {
+  edges { node { status sizeBytes downloadUrl } } pageInfo { hasNextPage } } } }`
+
 const Poll =
   'query ($after: String!) { viewer { eventCursor events(after: $after) { edges { node { cursor } } } } }'
 
@@ -98,6 +112,7 @@ describe('a read costs the same number of statements for one item and for fifty'
     ['a search', 1, SearchUsers, ({ size }) => ({ search: size === 1 ? 'carol' : 'viewer', first: size })],
     ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
     ['a user', 1, UserByUsername, () => ({ username: bob.username })],
+    ['the exports of an account', 1, DataExports, ({ size }) => ({ size })],
   ])('%s: %i', async (_what, expected, operation, variables) => {
     const counts: number[] = []
     for (const world of worlds) counts.push(await count(world.viewer, operation, variables(world)))
@@ -210,6 +225,18 @@ describe('a write costs', () => {
   ])('%s: %i', async (_what, expected, operation, prepare) => {
     const input = await prepare()
     expect(await count(bob, operation, { input })).toBe(expected)
+  })
+
+  test('a request for an export: 5, and 4 while one is built', async () => {
+    const asking = await app.register('asking')
+    await asking.run('{ viewer { email } }')
+    // Nothing is built while this is held.
+    const client = new pg.Client(app.database.url)
+    await client.connect()
+    await client.query('BEGIN; LOCK TABLE data_export_chunks')
+    expect(await count(asking, RequestDataExport)).toBe(5)
+    expect(await count(asking, RequestDataExport)).toBe(4)
+    await client.end()
   })
 
   test('a logout: 1', async () => {

@@ -19,6 +19,9 @@ import {
   RequestDataExport,
 } from '../testkit/operations.ts'
 
+// What is built in the background has its time on a busy machine, too.
+vi.setConfig({ testTimeout: 60_000 })
+const patience = { timeout: 15_000, interval: 20 }
 const [secret, oldSecret] = ['the secret that signs these tokens now', 'the secret that signed them long ago']
 
 let app: TestApp
@@ -49,14 +52,11 @@ async function find(user: TestClient, id: string): Promise<Data> {
 }
 
 function becomes(user: TestClient, id: string, status: string): Promise<Data> {
-  return vi.waitFor(
-    async () => {
-      const found = await find(user, id)
-      expect(found).toMatchObject({ status })
-      return found
-    },
-    { timeout: 15_000, interval: 20 },
-  )
+  return vi.waitFor(async () => {
+    const found = await find(user, id)
+    expect(found).toMatchObject({ status })
+    return found
+  }, patience)
 }
 
 /** A finished export, asked for now. */
@@ -381,7 +381,7 @@ describe('requests', () => {
     expect((await fetch(app.url + second.downloadUrl)).status).toBe(200)
     const { edges } = (await alice.run(Exports)).viewer.dataExports
     expect(edges.map(({ node }: Data) => node.id)).toEqual([second.id])
-    await vi.waitFor(async () => expect(await piecesOf(first.id)).toBe(0))
+    await vi.waitFor(async () => expect(await piecesOf(first.id)).toBe(0), patience)
     expect(await piecesOf(second.id)).toBe(1)
   })
 
@@ -450,14 +450,14 @@ test('one that has expired is gone, its pieces at once, its row a day after the 
   await vi.waitFor(async () => {
     wake()
     expect(await piecesOf(id)).toBe(0)
-  })
+  }, patience)
   const rows = () => client.query('SELECT 1 FROM data_exports WHERE id = $1', [rowId(id)])
   expect((await rows()).rowCount).toBe(1)
   await set('requested_at', `now() - interval '1 day'`)
   await vi.waitFor(async () => {
     wake()
     expect((await rows()).rowCount).toBe(0)
-  })
+  }, patience)
 })
 
 test('one that fails time and again is given up, and the next one is not the worse for it', async () => {
@@ -467,13 +467,10 @@ test('one that fails time and again is given up, and the next one is not the wor
   await admin.query('ALTER TABLE data_export_chunks ADD CONSTRAINT refuse CHECK (false) NOT VALID')
   const alice = await own.register('alice')
   const { dataExport } = await request(alice)
-  await vi.waitFor(
-    async () => {
-      own.app.services.dataExports.wake()
-      expect(await find(alice, dataExport.id)).toMatchObject({ status: 'FAILED', downloadUrl: null })
-    },
-    { timeout: 15_000 },
-  )
+  await vi.waitFor(async () => {
+    own.app.services.dataExports.wake()
+    expect(await find(alice, dataExport.id)).toMatchObject({ status: 'FAILED', downloadUrl: null })
+  }, patience)
   const lines = own.logs.map((line) => line['msg'])
   expect(lines.filter((line) => line === 'background work failed; trying again')).toHaveLength(5)
   expect(lines.at(-1)).toBe('a data export was given up')

@@ -12,16 +12,37 @@ const pieceBytes = 1_048_576
 const pollMs = 30_000
 
 /**
- * Builds the exports that are asked for, one at a time, and deletes those that are over.
+ * Builds the exports that are asked for, one after the other, and deletes those that are over. At its disposal
+ * an export that is half done is dropped, for another process to begin anew.
  * @param database connections for this alone: one is held for as long as an export takes
  */
 export function createExporter({ database, logger }: { database: Database; logger: Logger }): Worker {
-  return createWorker({
-    name: 'data exports',
+  const stop = new AbortController()
+  const cleaner = createWorker({
+    name: 'expired data exports',
+    step: () => deleteExpired(database),
     pollMs,
     logger,
-    step: async (signal) => (await buildNext(database, logger, signal)) || (await deleteExpired(database)),
   })
+  const builder = createWorker({
+    name: 'data exports',
+    step: async () => {
+      while (await buildNext(database, logger, stop.signal)) cleaner.wake()
+      return false
+    },
+    pollMs,
+    logger,
+  })
+  return {
+    wake() {
+      builder.wake()
+      cleaner.wake()
+    },
+    async dispose() {
+      stop.abort()
+      await Promise.all([builder.dispose(), cleaner.dispose()])
+    },
+  }
 }
 
 /**
@@ -58,6 +79,7 @@ class LostExportError extends Error {
 /** @returns whether there was one, and may be another */
 function buildNext(database: Database, logger: Logger, signal: AbortSignal): Promise<boolean> {
   return database.snapshot(async (query) => {
+    signal.throwIfAborted()
     const [next] = await query<{ id: string }>(lockNext, [])
     if (next === undefined) return false
     const [attempt] = await database.query<Attempt>(beginAttempt, [next.id])
@@ -95,7 +117,9 @@ async function build(
       yield bytes
     }
   }
-  await pipeline(measured(document), createGzip(), async (compressed: AsyncIterable<Buffer>) => {
+  // In large steps: each waits for its turn of the event loop, and the reading connection must not idle.
+  const gzip = createGzip({ chunkSize: pieceBytes })
+  await pipeline(measured(document), gzip, async (compressed: AsyncIterable<Buffer>) => {
     let number = 0
     for await (const data of inPieces(compressed)) await write(savePiece, [number++, data])
   })
