@@ -6,7 +6,7 @@ import type { Database } from '../../db/client.ts'
 import { exportDocument } from './export-document.ts'
 
 /** How often building an export may fail, or die with its process, until it is given up. */
-export const maxAttempts = 5
+const maxAttempts = 5
 export const keptDays = 7
 const pieceBytes = 1_048_576
 const pollMs = 30_000
