@@ -13,14 +13,18 @@ import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createIsCommonPassword } from './features/auth/common-passwords.ts'
 import { createPasswords } from './features/auth/passwords.ts'
+import { pruneReservedUsernames } from './features/auth/reserved-usernames.ts'
 import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
 import { eraseStep } from './features/privacy/erasure.ts'
+import { createExportLinks } from './features/privacy/export-links.ts'
+import { createExporter } from './features/privacy/exporter.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
 import { createClientAddresses } from './http/client-address.ts'
+import { createExportSender } from './http/exports.ts'
 import { findUnreadiness } from './http/health.ts'
 import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
@@ -98,6 +102,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(control.dispose)
+  // Work in the background goes on for minutes: of what clients ask for it takes nothing away.
+  const background = createDatabase({
+    url: options.databaseUrl,
+    poolSize: 3,
+    onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+  })
+  made.push(background.dispose)
   const bell = createPostgresBell({ database: control, logger })
   made.push(bell.dispose)
   const keyedHash = createKeyedHash(options.jwtSecrets)
@@ -120,20 +131,27 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
+  const backgroundStore = createStore(background, bell, keyedHash)
   const eraser = createWorker({
     name: 'erasure',
-    step: () => eraseStep(store),
+    step: () => eraseStep(backgroundStore),
     pollMs: erasurePollMs,
     logger,
   })
   made.push(eraser.dispose)
   const pruning = createWorker({
     name: 'pruning',
-    step: async () => (await pruneBudgets(database.query)) || pruneSessions(store),
+    step: async () =>
+      (await pruneBudgets(background.query)) ||
+      (await pruneSessions(backgroundStore)) ||
+      pruneReservedUsernames(backgroundStore),
     pollMs: pruneMs,
     logger,
   })
   made.push(pruning.dispose)
+  const exporter = createExporter({ database: background, logger })
+  made.push(exporter.dispose)
+  const links = createExportLinks(options.jwtSecrets)
   const services: Services = {
     store,
     feed,
@@ -141,6 +159,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     auth,
     eraser,
     searchGate: createFairGate(searchesAtATime, searchesOfOne),
+    dataExports: { links, wake: exporter.wake },
   }
   const yoga = createYogaServer({
     schema: createSchema(),
@@ -156,6 +175,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     authenticator,
     addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
+    sendExport: createExportSender({ store, links }),
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,

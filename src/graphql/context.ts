@@ -6,6 +6,7 @@ import type { Feed } from '../events/feed.ts'
 import type { Store } from '../events/store.ts'
 import type { Auth } from '../features/auth/actions.ts'
 import { type Principal, requireViewer, type Viewer } from '../features/auth/viewer.ts'
+import type { DataExports } from '../features/privacy/exports.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
 
 /** What the whole server shares. */
@@ -18,6 +19,7 @@ export interface Services {
   readonly eraser: Worker
   /** Lets a few searches run at a time, of each user one. */
   readonly searchGate: FairGate
+  readonly dataExports: DataExports
 }
 
 /** What one operation has at hand. */

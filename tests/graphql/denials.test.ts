@@ -151,6 +151,10 @@ const table: Record<string, Row> = {
     operation: 'mutation { revokeOtherSessions { revokedCount } }',
     outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
   },
+  'Mutation.requestDataExport': {
+    operation: `mutation { requestDataExport { __typename ... on UserError { code } } }`,
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
   'Mutation.createDirectChat': {
     operation: CreateDirectChat,
     variables: ({ userId }) => ({ input: { userId } }),

@@ -1,5 +1,6 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { uuidv7 } from '../../src/core/ids.ts'
+import { parseIdOf, uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
@@ -18,6 +19,7 @@ import {
   NodesById,
   RefreshTokens,
   Register,
+  RequestDataExport,
   SearchUsers,
   SendMessage,
   UnblockUser,
@@ -25,7 +27,7 @@ import {
   UserByUsername,
 } from '../testkit/operations.ts'
 
-/** Someone with this many chats, and this many messages in the first of them. */
+/** Someone with this many chats, this many messages in the first of them, and this many exports. */
 interface World {
   readonly size: number
   readonly viewer: TestUser
@@ -59,6 +61,14 @@ async function createWorld(size: number): Promise<World> {
   await Promise.all(more)
   await blockCrowd(viewer, size)
   const { chat } = await viewer.run(Messages, { id: first, last: size })
+  await app.app.services.store.prisma.dataExport.createMany({
+    data: Array.from({ length: size }, () => ({
+      id: uuidv7(),
+      userId: parseIdOf('User', viewer.id) ?? '',
+      status: 'READY' as const,
+      size: 1,
+    })),
+  })
   return { size, viewer, chatIds, messages: chat.messages.edges.map(({ node }: Data) => node) }
 }
 
@@ -102,6 +112,9 @@ const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { nod
 const Blocked = `query ($size: Int!) { viewer { blockedUsers(first: $size) {
   edges { cursor node { username viewerHasBlocked } } pageInfo { hasNextPage } } } }`
 
+const DataExports = `query ($size: Int!) { viewer { dataExports(first: $size) {
+  edges { node { status sizeBytes downloadUrl } } pageInfo { hasNextPage } } } }`
+
 const Poll =
   'query ($after: String!) { viewer { eventCursor events(after: $after) { edges { node { cursor } } } } }'
 
@@ -124,6 +137,7 @@ describe('a read costs the same number of statements for one item and for fifty'
     ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
     ['a page of those who are blocked', 2, Blocked, ({ size }) => ({ size })],
     ['a user', 1, UserByUsername, () => ({ username: bob.username })],
+    ['the exports of an account', 1, DataExports, ({ size }) => ({ size })],
   ])('%s: %i', async (_what, expected, operation, variables) => {
     const counts: number[] = []
     for (const world of worlds) counts.push(await count(world.viewer, operation, variables(world)))
@@ -320,6 +334,18 @@ describe('a write costs', () => {
     expect(JSON.stringify(result)).not.toContain('"code"')
     expect(statements.filter((sql) => !background.test(sql))).toHaveLength(expected)
     await limited.dispose()
+  })
+
+  test('a request for an export: 5, and 4 while one is built', async () => {
+    const asking = await app.register('asking')
+    await asking.run('{ viewer { email } }')
+    // Nothing is built while this is held.
+    const client = new pg.Client(app.database.url)
+    await client.connect()
+    await client.query('BEGIN; LOCK TABLE data_export_chunks')
+    expect(await count(asking, RequestDataExport)).toBe(5)
+    expect(await count(asking, RequestDataExport)).toBe(4)
+    await client.end()
   })
 
   test('a logout: 1', async () => {

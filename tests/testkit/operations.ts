@@ -75,6 +75,10 @@ export const Events = `subscription Events($after: String) { events(after: $afte
 export const MessageAdded = `subscription MessageAdded($chatId: ID, $after: String) {
   messageAdded(chatId: $chatId, after: $after) { cursor chat { id } message { id sequence text } } }`
 
+export const RequestDataExport = `mutation RequestDataExport { requestDataExport { __typename ${error}
+  ... on RequestDataExportPayload { dataExport { id status requestedAt readyAt expiresAt sizeBytes downloadUrl } }
+  ... on RateLimitedError { retryAfterMs } } }`
+
 export const Logout = 'mutation Logout { logout { success } }'
 
 export const Me = '{ viewer { email user { id username isViewer } } }'

@@ -67,6 +67,7 @@ CREATE TABLE "data_exports" (
     "user_id" UUID NOT NULL,
     "status" "data_export_status" NOT NULL DEFAULT 'PENDING',
     "requested_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "attempts" INTEGER NOT NULL DEFAULT 0,
     "ready_at" TIMESTAMPTZ(3),
     "expires_at" TIMESTAMPTZ(3),
     "size" BIGINT,
@@ -102,6 +103,12 @@ CREATE UNIQUE INDEX "blocks_blocker_blocked" ON "blocks"("blocker_id", "blocked_
 
 -- CreateIndex
 CREATE INDEX "data_exports_user" ON "data_exports"("user_id", "id");
+
+-- CreateIndex
+CREATE INDEX "data_exports_expires_at" ON "data_exports"("expires_at") WHERE (expires_at IS NOT NULL);
+
+-- CreateIndex
+CREATE UNIQUE INDEX "data_exports_pending" ON "data_exports"("user_id") WHERE (status = 'PENDING'::data_export_status);
 
 -- CreateIndex
 CREATE INDEX "rate_limits_free_at" ON "rate_limits"("free_at");
