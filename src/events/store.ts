@@ -58,7 +58,7 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
                 await prisma.event.create({ data: event, select: { position: true } })
               },
             }),
-          { timeout: timeoutMs },
+          { timeout: timeoutMs, maxWait: connectionWaitMs },
         )
       const result = await againAfterDeadlock(attempt)
       bell.ring()
@@ -73,6 +73,8 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
 }
 
 const attempts = 3
+/** As long as a statement outside a transaction waits for a connection. */
+const connectionWaitMs = 5_000
 
 async function againAfterDeadlock<Result>(attempt: () => Promise<Result>): Promise<Result> {
   for (let left = attempts - 1; ; left--) {
