@@ -11,18 +11,30 @@ import { createPostgresBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
+import { createIsCommonPassword } from './features/auth/common-passwords.ts'
 import { createPasswords } from './features/auth/passwords.ts'
+import { pruneReservedUsernames } from './features/auth/reserved-usernames.ts'
+import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
 import { eraseStep } from './features/privacy/erasure.ts'
+import { createExportLinks } from './features/privacy/export-links.ts'
+import { createExporter } from './features/privacy/exporter.ts'
 import { hydrate } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
+import { createClientAddresses } from './http/client-address.ts'
+import { createExportSender } from './http/exports.ts'
 import { findUnreadiness } from './http/health.ts'
 import { createOrigins } from './http/origins.ts'
 import { createHttpServer, graphqlPath, listen } from './http/server.ts'
 import { createWebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
+import type { Budgets } from './limits/budgets.ts'
+import { createFallbackBudgets } from './limits/fallback.ts'
+import { createPostgresBudgets, pruneBudgets } from './limits/postgres.ts'
+import { createRateLimiter, type RateLimiter, unlimited } from './limits/rate-limiter.ts'
+import { seedPassword } from './seed/rows.ts'
 
 /** A running Parley on a migrated database. Nothing of it is global: a process may hold several. */
 export interface App {
@@ -54,6 +66,8 @@ const searchesOfOne = 20
 /** How soon a process notices an erasure that another one began and did not finish. */
 const erasurePollMs = 30_000
 const drainMs = 5_000
+/** How often to look for rows that have served their time. */
+const pruneMs = 60_000
 /** A connection of ours that is silent for this long is taken for dead. */
 const controlTimeoutMs = 5_000
 
@@ -88,12 +102,25 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(control.dispose)
+  // Work in the background goes on for minutes: of what clients ask for it takes nothing away.
+  const background = createDatabase({
+    url: options.databaseUrl,
+    poolSize: 3,
+    onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
+  })
+  made.push(background.dispose)
   const bell = createPostgresBell({ database: control, logger })
   made.push(bell.dispose)
   const keyedHash = createKeyedHash(options.jwtSecrets)
   const store = createStore(database, bell, keyedHash)
+  const budgets = await createBudgets({ database, config, logger, made })
   const [auth, feed] = await Promise.all([
-    createAuth({ store: createStore(control, bell, keyedHash), config, jwtSecrets: options.jwtSecrets }),
+    createAuth({
+      store: createStore(control, bell, keyedHash),
+      config,
+      jwtSecrets: options.jwtSecrets,
+      limits: config.rateLimits ? createRateLimiter({ budgets, keyedHash }) : unlimited,
+    }),
     createFeed({
       database,
       control,
@@ -104,13 +131,27 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   ])
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
+  const backgroundStore = createStore(background, bell, keyedHash)
   const eraser = createWorker({
     name: 'erasure',
-    step: () => eraseStep(store),
+    step: () => eraseStep(backgroundStore),
     pollMs: erasurePollMs,
     logger,
   })
   made.push(eraser.dispose)
+  const pruning = createWorker({
+    name: 'pruning',
+    step: async () =>
+      (await pruneBudgets(background.query)) ||
+      (await pruneSessions(backgroundStore)) ||
+      pruneReservedUsernames(backgroundStore),
+    pollMs: pruneMs,
+    logger,
+  })
+  made.push(pruning.dispose)
+  const exporter = createExporter({ database: background, logger })
+  made.push(exporter.dispose)
+  const links = createExportLinks(options.jwtSecrets)
   const services: Services = {
     store,
     feed,
@@ -118,6 +159,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     auth,
     eraser,
     searchGate: createFairGate(searchesAtATime, searchesOfOne),
+    dataExports: { links, wake: exporter.wake },
   }
   const yoga = createYogaServer({
     schema: createSchema(),
@@ -127,10 +169,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   })
   const { authenticator } = auth
   const origins = createOrigins(config.corsOrigins)
+  const addressOf = createClientAddresses({ trustedProxies: config.trustedProxies, logger })
   const http = createHttpServer({
     yoga,
     authenticator,
+    addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
+    sendExport: createExportSender({ store, links }),
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,
@@ -143,6 +188,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     path: graphqlPath,
     origins,
     authenticator,
+    addressOf,
     feed,
     logger,
   })
@@ -154,11 +200,28 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   return { url: `http://${host}:${port}`, port, services, database, control }
 }
 
+/** Redis where there is one. Its client takes a while to load, for the few who have. */
+async function createBudgets(options: {
+  database: Database
+  config: Config
+  logger: Logger
+  made: (() => Promise<void>)[]
+}): Promise<Budgets> {
+  const { config, logger } = options
+  const otherwise = createPostgresBudgets(options.database.query)
+  if (config.redisUrl === null || !config.rateLimits) return otherwise
+  const { createRedisBudgets } = await import('./limits/redis.ts')
+  const first = await createRedisBudgets({ url: config.redisUrl, logger })
+  options.made.push(first.dispose)
+  return createFallbackBudgets({ first, otherwise, logger })
+}
+
 /** What logging in and being logged in take; the shell uses it without a server. */
 export async function createAuth(options: {
   store: Store
   config: Config
   jwtSecrets: readonly string[]
+  limits: RateLimiter
 }): Promise<Auth> {
   const { store, config } = options
   const accessTokens = createAccessTokens({
@@ -170,6 +233,9 @@ export async function createAuth(options: {
     accessTokens,
     authenticator: createAuthenticator({ store, accessTokens }),
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
+    // The password of the demo accounts is common, and whoever tries things out uses it.
+    isCommonPassword: createIsCommonPassword(config.production ? null : seedPassword),
+    limits: options.limits,
   }
 }
 

@@ -17,6 +17,11 @@ export interface Config {
   readonly refreshTokenTtlSeconds: number
   /** Null: any origin on this machine. */
   readonly corsOrigins: readonly string[] | null
+  readonly rateLimits: boolean
+  /** How many proxies of ours are in front, each adding to `X-Forwarded-For`. */
+  readonly trustedProxies: number
+  /** Null: Postgres does what Redis would do. */
+  readonly redisUrl: string | null
   readonly introspection: boolean
   readonly graphiql: boolean
   readonly seed: 'demo' | 'none' | null
@@ -72,6 +77,13 @@ const environment = z.object({
       }
     })
     .optional(),
+  RATE_LIMITS: onOff.optional(),
+  TRUST_PROXY: z
+    .string()
+    .regex(/^(on|off|[1-9])$/, 'must be on, off or the number of proxies in front, 1 to 9')
+    .transform((value) => (value === 'off' ? 0 : value === 'on' ? 1 : Number(value)))
+    .optional(),
+  REDIS_URL: z.string().refine(isRedisUrl, 'must be a redis:// or rediss:// address').optional(),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),
   SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
@@ -118,6 +130,9 @@ export function parseConfig(
     accessTokenTtlSeconds: values.ACCESS_TOKEN_TTL,
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL,
     corsOrigins: values.CORS_ORIGINS ?? (production ? [] : null),
+    rateLimits: values.RATE_LIMITS ?? true,
+    trustedProxies: values.TRUST_PROXY ?? 0,
+    redisUrl: values.REDIS_URL ?? null,
     introspection: values.INTROSPECTION ?? !production,
     graphiql: values.GRAPHIQL ?? !production,
     seed: values.SEED ?? null,
@@ -133,7 +148,15 @@ export function readEnvironment(): Record<string, string | undefined> {
 }
 
 function isPostgresUrl(value: string): boolean {
-  return URL.canParse(value) && ['postgres:', 'postgresql:'].includes(new URL(value).protocol)
+  return hasProtocol(value, ['postgres:', 'postgresql:'])
+}
+
+function isRedisUrl(value: string): boolean {
+  return hasProtocol(value, ['redis:', 'rediss:'])
+}
+
+function hasProtocol(value: string, protocols: readonly string[]): boolean {
+  return URL.canParse(value) && protocols.includes(new URL(value).protocol)
 }
 
 function isOrigin(value: string): boolean {

@@ -7,6 +7,8 @@ const usage = `Usage: npm run parley -- <command>
   migrate   bring the database to this version
   seed      write the demo data: alice, bob and charlie, and what they say
             --users N --chats N --messages N   made-up data instead, as much as you like
+  account   change an account: account <disable|enable|verify|unverify> <username or email>
+            a disabled account cannot log in, and its sessions end at once
   shell     a REPL with the models and actions
   schema    print the GraphQL schema
 
@@ -18,7 +20,7 @@ The environment configures it: docs/configuration.md.`
 async function main(command: string | undefined, args: readonly string[]): Promise<void> {
   if (command === '--help' || command === 'help' || args.includes('--help')) return print(usage)
   if (command === '--version') return print((await import('./cli/version.ts')).version)
-  if (command !== 'seed' && args.length > 0)
+  if (!['seed', 'account'].includes(command ?? '') && args.length > 0)
     throw new StartupError(`${command} takes no arguments\n\n${usage}`)
   switch (command) {
     case 'serve':
@@ -29,6 +31,11 @@ async function main(command: string | undefined, args: readonly string[]): Promi
       const { parseSeedOptions, seed } = await import('./cli/seed.ts')
       const options = parseSeedOptions(args)
       return seed(parseConfig(readEnvironment(), 'maintain'), options)
+    }
+    case 'account': {
+      const { changeAccount, parseAccountArguments } = await import('./cli/account.ts')
+      const options = parseAccountArguments(args)
+      return changeAccount(parseConfig(readEnvironment(), 'maintain'), options)
     }
     case 'shell':
       return (await import('./cli/shell.ts')).shell(parseConfig(readEnvironment()))

@@ -13,12 +13,14 @@ import { createPostgresBell } from '../events/bell.ts'
 import { createStore, type Store } from '../events/store.ts'
 import * as authActions from '../features/auth/actions.ts'
 import type { Viewer } from '../features/auth/viewer.ts'
+import * as blockActions from '../features/blocks/actions.ts'
 import * as chatActions from '../features/chats/actions.ts'
 import * as messageActions from '../features/messages/actions.ts'
+import { unlimited } from '../limits/rate-limiter.ts'
 import { warnOnTerminal, withDatabase } from './database.ts'
 
 const actions = Object.fromEntries(
-  Object.entries({ ...authActions, ...chatActions, ...messageActions }).filter(
+  Object.entries({ ...authActions, ...blockActions, ...chatActions, ...messageActions }).filter(
     ([, exported]) => typeof exported === 'function',
   ),
 )
@@ -65,7 +67,7 @@ async function createTools(
   const bell = createPostgresBell({ database, logger })
   const jwtSecrets = loadJwtSecrets(config)
   const store = createStore(database, bell, createKeyedHash(jwtSecrets))
-  const auth = await createAuth({ store, config, jwtSecrets })
+  const auth = await createAuth({ store, config, jwtSecrets, limits: unlimited })
   const as = (username: string) => viewerNamed(store, username)
   return {
     context: { prisma: store.prisma, store, auth, as, toGlobalId, parseGlobalId, ...actions },

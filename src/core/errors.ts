@@ -81,7 +81,8 @@ export class RateLimitedError extends UserError {
   readonly code = 'RATE_LIMITED'
   readonly retryAfterMs: number
   constructor(retryAfterMs: number) {
-    super(`Too many attempts. Try again in ${Math.ceil(retryAfterMs / 1000)} seconds.`)
+    const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
+    super(`Too many attempts. Try again in ${seconds === 1 ? 'a second' : `${seconds} seconds`}.`)
     this.retryAfterMs = retryAfterMs
   }
 }

@@ -1,4 +1,5 @@
 import { RequestError } from './errors.ts'
+import { refuse } from './refuse.ts'
 
 /** Lets a number of pieces of work run at a time; the others wait in line. */
 export type Gate = <Result>(work: () => Promise<Result>) => Promise<Result>
@@ -17,6 +18,52 @@ export function createGate(width: number): Gate {
       if (next === undefined) running--
       else next()
     }
+  }
+}
+
+/** A gate with a line of bounded length: whoever comes when it is full is sent away. */
+export interface BoundedGate {
+  /** @throws RateLimitedError when the line is full */
+  run: Gate
+  /**
+   * Says beforehand what `run` would say now, so that nothing need be done in vain.
+   * @throws RateLimitedError when the line is full
+   */
+  check(): Promise<void>
+}
+
+/**
+ * @param width how many run at a time
+ * @param longest how many may wait
+ */
+export function createBoundedGate(width: number, longest: number): BoundedGate {
+  const gate = createGate(width)
+  let inside = 0
+  // A moving average, from a guess.
+  let typicalMs = 50
+
+  const isFull = () => inside >= width + longest
+  // When the line as it stands is worked off.
+  const refuseNow = () => refuse((inside / width) * typicalMs)
+
+  return {
+    async check() {
+      if (isFull()) await refuseNow()
+    },
+    async run(work) {
+      if (isFull()) return refuseNow()
+      inside++
+      try {
+        return await gate(async () => {
+          const began = performance.now()
+          const result = await work()
+          typicalMs += (performance.now() - began - typicalMs) / 8
+          return result
+        })
+      } finally {
+        inside--
+      }
+    },
   }
 }
 

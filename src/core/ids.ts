@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 
 /** The types that have a global id. */
-export type NodeType = 'User' | 'Viewer' | 'Session' | 'Chat' | 'ChatMember' | 'Message'
+export type NodeType = 'User' | 'Viewer' | 'Session' | 'Chat' | 'ChatMember' | 'Message' | 'DataExport'
 
 const nodeTypes: ReadonlySet<string> = new Set<NodeType>([
   'User',
@@ -10,6 +10,7 @@ const nodeTypes: ReadonlySet<string> = new Set<NodeType>([
   'Chat',
   'ChatMember',
   'Message',
+  'DataExport',
 ])
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 

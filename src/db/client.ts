@@ -13,6 +13,11 @@ export interface Database {
    * Rows come as objects by column name.
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
+  /**
+   * Reads of one moment, on a connection of their own: they see nothing that is committed meanwhile, and can
+   * write nothing. More than 10 s between two of them end the connection.
+   */
+  snapshot<Result>(read: (query: Database['query']) => Promise<Result>): Promise<Result>
   /** Every statement sent, for tests that pin their number. Null: nobody listens. */
   onStatement: ((sql: string) => void) | null
   readonly url: string
@@ -57,10 +62,8 @@ export function createDatabase(options: DatabaseOptions): Database {
     prisma: new PrismaClient({ adapter: new PrismaPg(pool, { disposeExternalPool: false }) }),
     onStatement: null,
     url: options.url,
-    query: async <Row extends object>({ name, text }: Statement, values: readonly unknown[]) => {
-      const { rows } = await pool.query<Row>({ name, text, values: values as unknown[] })
-      return rows
-    },
+    query: queryOf(pool),
+    snapshot: (read) => readSnapshot(pool, read),
     dispose: async () => {
       disposing = true
       await database.prisma.$disconnect()
@@ -69,6 +72,34 @@ export function createDatabase(options: DatabaseOptions): Database {
   }
   observeStatements(pool, database)
   return database
+}
+
+function queryOf(connection: pg.Pool | pg.PoolClient): Database['query'] {
+  return async <Row extends object>({ name, text }: Statement, values: readonly unknown[]) => {
+    const { rows } = await connection.query<Row>({ name, text, values: values as unknown[] })
+    return rows
+  }
+}
+
+async function readSnapshot<Result>(
+  pool: pg.Pool,
+  read: (query: Database['query']) => Promise<Result>,
+): Promise<Result> {
+  const client = await pool.connect()
+  // A connection that breaks between two reads must not end the process: the next read reports it.
+  const ignore = () => {}
+  client.on('error', ignore)
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    const result = await read(queryOf(client))
+    await client.query('COMMIT')
+    client.off('error', ignore)
+    client.release()
+    return result
+  } catch (error) {
+    client.release(true)
+    throw error
+  }
 }
 
 /** Reports each statement whichever way it reached the pool, Prisma's among them. */

@@ -23,6 +23,8 @@ const codes = new Set([
   'P1008',
   'P1017',
   'P2024',
+  // No connection became free for a transaction.
+  'P2028',
 ])
 const words =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not currently accepting connections|Can't reach database server/

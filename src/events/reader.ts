@@ -6,7 +6,8 @@ import type { Hub } from './hub.ts'
 export interface LogReader {
   /**
    * At most `limit` entries behind `after` and not behind `through`. Costs one statement, and work in
-   * proportion to the user's chats and the result, never to the log.
+   * proportion to the user's chats and the result, never to the log; for those who share chats with more than a
+   * thousand people, to the profiles changed since, too.
    */
   read(request: {
     userId: string
@@ -18,12 +19,25 @@ export interface LogReader {
   }): Promise<LogEvent[]>
 }
 
+/** Up to this many memberships in the user's chats, whoever may have changed is looked up one by one. */
+const fewPeers = 1000
+
+/**
+ * Entries about people (`peers_of`) are found in one of two ways, never both: with few peers by each of them,
+ * with many by going through such entries behind the cursor until the page is full. Either way alone is slow
+ * for somebody: a hundred thousand look-ups for nothing new, or a year of strangers for a user with one chat.
+ * (The `OFFSET 0` keeps the planner from gathering all peers before it looks at the first entry.)
+ */
 const readAll = {
   name: 'log_read_all',
-  text: `SELECT ${eventColumns} FROM (
+  text: `WITH mine AS MATERIALIZED (
       SELECT m.chat_id FROM chat_members m JOIN chats c ON c.id = m.chat_id
       WHERE m.user_id = $1 AND c.deleted_at IS NULL
-    ) mine CROSS JOIN LATERAL (
+    ), peers AS MATERIALIZED (
+      SELECT p.user_id FROM mine JOIN chat_members p ON p.chat_id = mine.chat_id
+      WHERE 'USER_UPDATED' = ANY($4::event_kind[]) LIMIT ${fewPeers} + 1
+    )
+    SELECT ${eventColumns} FROM mine CROSS JOIN LATERAL (
       SELECT * FROM events WHERE chat_id = mine.chat_id AND position > $2 AND position <= $3 AND kind = ANY($4::event_kind[])
       ORDER BY position LIMIT $5
     ) e
@@ -32,11 +46,19 @@ const readAll = {
       WHERE e.user_id = $1 AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
       ORDER BY e.position LIMIT $5)
     UNION ALL
+    (SELECT ${eventColumns} FROM (SELECT $1::uuid AS user_id UNION SELECT user_id FROM peers) peer CROSS JOIN LATERAL (
+        SELECT * FROM events
+        WHERE peers_of = peer.user_id AND position > $2 AND position <= $3 AND kind = ANY($4::event_kind[])
+        ORDER BY position LIMIT $5
+      ) e
+      WHERE (SELECT count(*) FROM peers) <= ${fewPeers}
+      ORDER BY e.position LIMIT $5)
+    UNION ALL
     (SELECT ${eventColumns} FROM events e
-      WHERE e.peers_of IN (SELECT $1::uuid UNION ALL SELECT p.user_id FROM chat_members m
-          JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL JOIN chat_members p ON p.chat_id = m.chat_id
-          WHERE m.user_id = $1)
-        AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
+      WHERE (SELECT count(*) FROM peers) > ${fewPeers}
+        AND e.peers_of IS NOT NULL AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
+        AND EXISTS (SELECT 1 FROM chat_members p
+          WHERE p.user_id = e.peers_of AND p.chat_id IN (SELECT chat_id FROM mine) OFFSET 0)
       ORDER BY e.position LIMIT $5)
     ORDER BY position LIMIT $5`,
 }

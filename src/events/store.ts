@@ -1,7 +1,7 @@
 import type { KeyedHash } from '../core/keyed-hash.ts'
 import type { Database, Statement, Transaction } from '../db/client.ts'
-import { isDeadlock } from '../db/deadlock.ts'
 import type { EventKind } from '../db/generated/prisma/client.ts'
+import { isDeadlock } from '../db/violations.ts'
 import type { Bell } from './bell.ts'
 
 /** What an action appends: who may see it (one of `chatId`, `userId` and `peersOf`) and what it speaks of. */
@@ -58,7 +58,7 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
                 await prisma.event.create({ data: event, select: { position: true } })
               },
             }),
-          { timeout: timeoutMs },
+          { timeout: timeoutMs, maxWait: connectionWaitMs },
         )
       const result = await againAfterDeadlock(attempt)
       bell.ring()
@@ -73,6 +73,8 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
 }
 
 const attempts = 3
+/** As long as a statement outside a transaction waits for a connection. */
+const connectionWaitMs = 5_000
 
 async function againAfterDeadlock<Result>(attempt: () => Promise<Result>): Promise<Result> {
   for (let left = attempts - 1; ; left--) {

@@ -6,6 +6,7 @@ import type { Feed } from '../events/feed.ts'
 import type { Store } from '../events/store.ts'
 import type { Auth } from '../features/auth/actions.ts'
 import { type Principal, requireViewer, type Viewer } from '../features/auth/viewer.ts'
+import type { DataExports } from '../features/privacy/exports.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
 
 /** What the whole server shares. */
@@ -18,14 +19,17 @@ export interface Services {
   readonly eraser: Worker
   /** Lets a few searches run at a time, of each user one. */
   readonly searchGate: FairGate
+  readonly dataExports: DataExports
 }
 
 /** What one operation has at hand. */
 export interface Context extends Services {
-  readonly principal: Principal
+  /** Who is asking. A login in this operation makes it the one who logged in, for what is read below it. */
+  principal: Principal
   readonly closesWithSession: boolean
   readonly requestId: string
   readonly userAgent: string | null
+  readonly clientAddress: string
   readonly batch: Batch
   /** Where the log stood when the operation began, so that all it reads is at least that new. */
   readonly logPosition: number
@@ -33,7 +37,7 @@ export interface Context extends Services {
 
 export function createContext(
   services: Services,
-  request: Pick<Context, 'principal' | 'closesWithSession' | 'requestId' | 'userAgent'>,
+  request: Pick<Context, 'principal' | 'closesWithSession' | 'requestId' | 'userAgent' | 'clientAddress'>,
 ): Context {
   return { ...services, ...request, batch: createBatch(), logPosition: services.feed.position }
 }

@@ -32,6 +32,8 @@ export interface TransportContext {
   readonly tokenProblem: string | null
   readonly requestId: string
   readonly userAgent: string | null
+  /** Where the request comes from: the socket's address, or the one that a trusted proxy tells. */
+  readonly clientAddress: string
 }
 
 /**

@@ -14,7 +14,7 @@ export async function authenticate(
   authenticator: Authenticator,
   authorization: string | undefined,
   request: IncomingMessage,
-  transport: { closesWithSession: boolean },
+  transport: Pick<TransportContext, 'closesWithSession' | 'clientAddress'>,
 ): Promise<TransportContext> {
   const base = {
     ...transport,

@@ -2,6 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
+import { exportsPath } from '../features/privacy/export-links.ts'
+import type { ClientAddresses } from './client-address.ts'
+import type { SendExport } from './exports.ts'
 import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
 import { authenticate, checkRequest } from './request.ts'
@@ -12,8 +15,10 @@ export const graphqlPath = '/graphql'
 export interface HttpServerOptions {
   readonly yoga: Yoga
   readonly authenticator: Authenticator
+  readonly addressOf: ClientAddresses
   /** Null when all is well, or what is missing. */
   readonly findUnreadiness: () => Promise<string | null>
+  readonly sendExport: SendExport
   readonly origins: Origins
   readonly graphiql: boolean
   /** Whether the demo accounts exist. */
@@ -31,7 +36,7 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>
 }
 
-/** Routes: `/`, `/graphql`, `/health/live`, `/health/ready`; everything else is 404. */
+/** Routes: `/`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const streams = new Set<ServerResponse>()
   const { logger, graphiql, demo } = options
@@ -64,6 +69,10 @@ async function route(
   if (await pages(request, response)) return
   if (path === graphqlPath) return graphql(request, response, options)
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)
+  if (path?.startsWith(exportsPath)) {
+    const sent = await options.sendExport(request, response, path.slice(exportsPath.length))
+    return sent ? undefined : notFound(response)
+  }
   switch (path) {
     case '/health/live':
       return send(response, 200, 'application/json', '{"status":"live"}\n')
@@ -91,6 +100,7 @@ async function graphql(
   }
   const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
     closesWithSession: false,
+    clientAddress: options.addressOf(request),
   }).catch((error: unknown) => {
     options.logger.error({ err: error }, 'a request could not be authenticated')
     return null

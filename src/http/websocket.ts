@@ -15,6 +15,7 @@ import type { Feed } from '../events/feed.ts'
 import type { Authenticator, TokenProblem } from '../features/auth/sessions.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
 import type { TransportContext } from '../graphql/pipeline.ts'
+import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
 import { authenticate } from './request.ts'
 import { adaptSocket, type SocketExtra, tryAgainLater } from './socket-adapter.ts'
@@ -50,6 +51,7 @@ export function createWebSocketServer(options: {
   path: string
   origins: Origins
   authenticator: Authenticator
+  addressOf: ClientAddresses
   feed: Feed<Delivery>
   logger: Logger
 }): { readonly connections: number; dispose(): Promise<void> } {
@@ -79,6 +81,7 @@ export function createWebSocketServer(options: {
       const { socket, request } = context.extra
       const transport = await authenticate(authenticator, authorizationOf(context), request, {
         closesWithSession: true,
+        clientAddress: options.addressOf(request),
       }).catch((error: unknown) => {
         logger.error({ err: error }, 'a socket could not be authenticated')
         return null

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
+import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import { Login, Me } from '../testkit/operations.ts'
 
 let app: TestApp
@@ -75,4 +76,33 @@ test('a device name is held to its rules', async () => {
   expect(data.login).toMatchObject({ code: 'VALIDATION_FAILED', issues: [{ path: ['deviceName'] }] })
   const { data: good } = await login(alice.username, testPassword, 'p'.repeat(80))
   expect(good.login.__typename).toBe('LoginPayload')
+})
+
+test('the answer to a login holds whatever the viewer may read', async () => {
+  const bob = await app.register('bob')
+  await sendMessage(bob, await createDirectChat(bob, alice.id), 'hello')
+  const { login: payload } = await app.anonymous.run(
+    `mutation ($input: LoginInput!) { login(input: $input) { ... on LoginPayload { tokens { accessToken } viewer {
+      unreadCount user { isViewer viewerHasBlocked } sessions(first: 1) { edges { node { isCurrent } } }
+      chats(first: 1) { edges { node { unreadCount otherUser { id } viewerMembership { role }
+        lastMessage { text viewerCanEdit } } } } } } } }`,
+    { input: { identifier: alice.username, password: testPassword } },
+  )
+  expect(payload.viewer).toEqual({
+    unreadCount: 1,
+    user: { isViewer: true, viewerHasBlocked: false },
+    sessions: { edges: [{ node: { isCurrent: true } }] },
+    chats: {
+      edges: [
+        {
+          node: {
+            unreadCount: 1,
+            otherUser: { id: bob.id },
+            viewerMembership: { role: 'MEMBER' },
+            lastMessage: { text: 'hello', viewerCanEdit: false },
+          },
+        },
+      ],
+    },
+  })
 })

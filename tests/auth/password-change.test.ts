@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
-import { Login, Me, RefreshTokens } from '../testkit/operations.ts'
+import { ChangePassword, Login, Me, RefreshTokens } from '../testkit/operations.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -10,9 +10,6 @@ beforeAll(async () => {
 afterAll(() => app.dispose())
 
 const newPassword = 'Another1Password'
-const ChangePassword = `mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) {
-  __typename ... on ChangePasswordPayload { viewer { user { id } } }
-  ... on ValidationError { issues { path message } } ... on UserError { code } } }`
 
 async function change(client: TestClient, currentPassword: string, next = newPassword): Promise<Data> {
   const input = { currentPassword, newPassword: next }

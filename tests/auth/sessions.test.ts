@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parseIdOf } from '../../src/core/ids.ts'
+import { pruneSessions } from '../../src/features/auth/session-actions.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import { Login, Logout, Me, RefreshTokens } from '../testkit/operations.ts'
@@ -184,4 +186,26 @@ test('all other sessions are revoked, this one stays', async () => {
   for (const { accessToken } of others)
     expect(await app.client(accessToken).codeOf(Me)).toBe('UNAUTHENTICATED')
   expect(await sessionsOf(alice)).toHaveLength(1)
+})
+
+test('sessions that ended 30 days ago are deleted with their tokens, others stay', async () => {
+  const { store } = app.app.services
+  const endings = [
+    ['expired', "expires_at = now() - interval '31 days'", false],
+    ['revoked', "revoked_at = now() - interval '31 days'", false],
+    ['expired lately', "expires_at = now() - interval '29 days'", true],
+    ['revoked lately', "revoked_at = now() - interval '29 days'", true],
+    ['alive', 'last_used_at = now()', true],
+  ] as const
+  const users = await Promise.all(endings.map(() => app.register('alice')))
+  for (const [i, [name, change]] of endings.entries()) {
+    const text = `UPDATE sessions SET ${change} WHERE user_id = $1::uuid`
+    await store.query({ name: `test ${name}`, text }, [parseIdOf('User', users[i]?.id ?? '')])
+  }
+  while (await pruneSessions(store)) {}
+  for (const [i, [name, , stays]] of endings.entries()) {
+    const userId = parseIdOf('User', users[i]?.id ?? '') ?? ''
+    expect([name, await store.prisma.session.count({ where: { userId } })]).toEqual([name, stays ? 1 : 0])
+    expect(await store.prisma.refreshToken.count({ where: { session: { userId } } })).toBe(stays ? 1 : 0)
+  }
 })

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
+import { rateLimits } from '../../src/features/auth/rate-limits.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -26,6 +27,24 @@ test('docs/errors.md has every limit at its value', () => {
   ]
   for (const [name, value] of rows) {
     expect(page).toContain(`| ${name} | ${value.toLocaleString('en')}`)
+  }
+})
+
+test('docs/errors.md has every limit on attempts at its numbers', () => {
+  const page = read('docs/errors.md')
+  const names: Record<keyof typeof rateLimits, string> = {
+    loginByIdentifierAndAddress: '`login` that fails | the identifier as it was typed, from one address',
+    loginByIdentifier: '`login` that fails | the identifier as it was typed, from anywhere',
+    loginByAddress: '`login` | address',
+    registerByAddress: '`register` with valid input | address',
+    refreshBySession: '`refreshTokens` | session',
+    refreshByAddress: '`refreshTokens` | address',
+    passwordCheckByUser: "a check of the viewer's own password, as `changePassword` makes it | account",
+  }
+  for (const [name, { burst, intervalMs }] of Object.entries(rateLimits)) {
+    expect(page).toContain(
+      `| ${names[name as keyof typeof rateLimits]} | ${burst} | ${intervalMs / 1000} s |`,
+    )
   }
 })
 

@@ -6,6 +6,8 @@ import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  BlockUser,
+  ChangeEmail,
   CreateDirectChat,
   CreateGroupChat,
   DeleteMessage,
@@ -17,6 +19,8 @@ import {
   RefreshTokens,
   Register,
   SendMessage,
+  UnblockUser,
+  UpdateProfile,
 } from '../testkit/operations.ts'
 
 /** What an operation is pointed at. */
@@ -100,6 +104,18 @@ const table: Record<string, Row> = {
     variables: ({ userId }) => ({ input: { sessionId: userId } }),
     outcomes: [no, gone, gone, gone, gone, gone],
   },
+  'Mutation.changeEmail': {
+    operation: ChangeEmail,
+    variables: () => ({ input: { password: 'not this one', email: 'mine@example.com' } }),
+    outcomes: [
+      no,
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+      'INVALID_CREDENTIALS',
+    ],
+  },
   'Mutation.changePassword': {
     operation: `mutation ($input: ChangePasswordInput!) { changePassword(input: $input) {
       __typename ... on UserError { code } } }`,
@@ -126,12 +142,31 @@ const table: Record<string, Row> = {
       'INVALID_CREDENTIALS',
     ],
   },
+  'Mutation.updateProfile': {
+    operation: UpdateProfile,
+    variables: () => ({ input: { bio: 'somebody' } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
   'Mutation.revokeOtherSessions': {
     operation: 'mutation { revokeOtherSessions { revokedCount } }',
     outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
   },
+  'Mutation.requestDataExport': {
+    operation: `mutation { requestDataExport { __typename ... on UserError { code } } }`,
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
   'Mutation.createDirectChat': {
     operation: CreateDirectChat,
+    variables: ({ userId }) => ({ input: { userId } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
+  },
+  'Mutation.blockUser': {
+    operation: BlockUser,
+    variables: ({ userId }) => ({ input: { userId } }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
+  },
+  'Mutation.unblockUser': {
+    operation: UnblockUser,
     variables: ({ userId }) => ({ input: { userId } }),
     outcomes: [no, 'ok', 'ok', 'ok', 'VALIDATION_FAILED', 'ok'],
   },

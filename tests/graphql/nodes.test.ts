@@ -5,7 +5,7 @@ import { createSchema } from '../../src/graphql/schema.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import type { Data } from '../testkit/client.ts'
-import { ChatMembers, NodeById, NodesById } from '../testkit/operations.ts'
+import { ChatMembers, NodeById, NodesById, RequestDataExport } from '../testkit/operations.ts'
 
 let app: TestApp
 let alice: TestUser
@@ -21,6 +21,7 @@ beforeAll(async () => {
   const chatId = await createDirectChat(alice, bob.id)
   const { chat } = await alice.run(ChatMembers, { id: chatId })
   const { viewer } = await alice.run('{ viewer { id sessions { edges { node { id } } } } }')
+  const { requestDataExport } = await alice.run(RequestDataExport)
   ids = {
     User: bob.id,
     Viewer: viewer.id,
@@ -28,6 +29,7 @@ beforeAll(async () => {
     Chat: chatId,
     ChatMember: chat.members.edges.find(({ node }: Data) => node.user.id === bob.id).node.id,
     Message: (await sendMessage(bob, chatId, 'hello')).id,
+    DataExport: requestDataExport.dataExport.id,
   }
 })
 afterAll(() => app.dispose())
@@ -40,6 +42,7 @@ const visibleToOthers: Record<string, boolean> = {
   Chat: false,
   ChatMember: false,
   Message: false,
+  DataExport: false,
 }
 const types = Object.keys(visibleToOthers)
 const idOf = (type: string) => ids[type] ?? ''

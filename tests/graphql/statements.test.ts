@@ -1,8 +1,13 @@
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseIdOf, uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  BlockUser,
+  ChangeEmail,
+  ChangePassword,
   ChatMembers,
   CreateDirectChat,
   CreateGroupChat,
@@ -14,12 +19,15 @@ import {
   NodesById,
   RefreshTokens,
   Register,
+  RequestDataExport,
   SearchUsers,
   SendMessage,
+  UnblockUser,
+  UpdateProfile,
   UserByUsername,
 } from '../testkit/operations.ts'
 
-/** Someone with this many chats, and this many messages in the first of them. */
+/** Someone with this many chats, this many messages in the first of them, and this many exports. */
 interface World {
   readonly size: number
   readonly viewer: TestUser
@@ -51,12 +59,36 @@ async function createWorld(size: number): Promise<World> {
     sendMessage(i % 2 ? bob : viewer, first, `more ${i}`),
   )
   await Promise.all(more)
+  await blockCrowd(viewer, size)
   const { chat } = await viewer.run(Messages, { id: first, last: size })
+  await app.app.services.store.prisma.dataExport.createMany({
+    data: Array.from({ length: size }, () => ({
+      id: uuidv7(),
+      userId: parseIdOf('User', viewer.id) ?? '',
+      status: 'READY' as const,
+      size: 1,
+    })),
+  })
   return { size, viewer, chatIds, messages: chat.messages.edges.map(({ node }: Data) => node) }
 }
 
+/** Lets someone have blocked this many others. */
+async function blockCrowd({ id }: TestUser, size: number): Promise<void> {
+  const { prisma } = app.app.services.store
+  const crowd = Array.from({ length: size }, () => {
+    const name = uuidv7()
+    const keys = { usernameKey: name, email: name, emailKey: name, displayNameKey: 'crowd' }
+    return { id: name, username: name, displayName: 'crowd', passwordHash: '', ...keys }
+  })
+  const blockerId = Buffer.from(id, 'base64url').toString().slice('User:'.length)
+  await prisma.user.createMany({ data: crowd })
+  await prisma.block.createMany({
+    data: crowd.map((user) => ({ id: uuidv7(), blockerId, blockedId: user.id })),
+  })
+}
+
 /** What the log does by itself, at moments of its own, for whoever follows it. */
-const background = /pg_notify|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
+const background = /pg_notify|SKIP LOCKED|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
 
 async function count(client: TestClient, operation: string, variables?: object): Promise<number> {
   const { result, statements } = await app.statements(() => client.send(operation, variables))
@@ -76,6 +108,12 @@ const Messages = `query ($id: ID!, $last: Int!) { chat(id: $id) { messages(last:
 
 const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { node {
   messages(last: 2) { edges { node { text author { username } } } } } } } } }`
+
+const Blocked = `query ($size: Int!) { viewer { blockedUsers(first: $size) {
+  edges { cursor node { username viewerHasBlocked } } pageInfo { hasNextPage } } } }`
+
+const DataExports = `query ($size: Int!) { viewer { dataExports(first: $size) {
+  edges { node { status sizeBytes downloadUrl } } pageInfo { hasNextPage } } } }`
 
 const Poll =
   'query ($after: String!) { viewer { eventCursor events(after: $after) { edges { node { cursor } } } } }'
@@ -97,11 +135,32 @@ describe('a read costs the same number of statements for one item and for fifty'
     ],
     ['a search', 1, SearchUsers, ({ size }) => ({ search: size === 1 ? 'carol' : 'viewer', first: size })],
     ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
+    ['a page of those who are blocked', 2, Blocked, ({ size }) => ({ size })],
     ['a user', 1, UserByUsername, () => ({ username: bob.username })],
+    ['the exports of an account', 1, DataExports, ({ size }) => ({ size })],
   ])('%s: %i', async (_what, expected, operation, variables) => {
     const counts: number[] = []
     for (const world of worlds) counts.push(await count(world.viewer, operation, variables(world)))
     expect(counts).toEqual([expected, expected])
+  })
+
+  test('a page of changed profiles: 2', async () => {
+    const counts: number[] = []
+    for (const size of [1, 50]) {
+      const viewer = await app.register('viewer')
+      const people = await Promise.all(Array.from({ length: size }, () => app.register('peer')))
+      const memberIds = people.map(({ id }) => id)
+      await createGroupChat(viewer, memberIds)
+      const after = (await viewer.run('{ viewer { eventCursor } }')).viewer.eventCursor
+      for (const each of people) await each.run(UpdateProfile, { input: { bio: 'new here' } })
+      const Updates = `query ($after: String!) { viewer { events(after: $after, first: 100) { edges { node {
+        cursor ... on UserUpdated { user { username bio } } } } } } }`
+      const isThere = async () =>
+        (await viewer.run(Updates, { after })).viewer.events.edges.filter(({ node }: Data) => node.user)
+      await expect.poll(isThere).toHaveLength(size)
+      counts.push(await count(viewer, Updates, { after }))
+    }
+    expect(counts).toEqual([2, 2])
   })
 
   test('a page of the log: 3', async () => {
@@ -177,7 +236,7 @@ describe('a write costs', () => {
       async () => ({ chatId: chatId(), sequence: (await sendMessage(carol, chatId(), 'x')).sequence }),
     ],
     ['marking what was read already', 2, MarkChatRead, () => ({ chatId: chatId(), sequence: 1 })],
-    ['a direct chat', 9, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
+    ['a direct chat', 11, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
     [
       'a direct chat that stands',
       3,
@@ -189,11 +248,32 @@ describe('a write costs', () => {
     ],
     [
       'a group of three',
-      8,
+      9,
       CreateGroupChat,
       () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
     ],
-    ['a group of one', 8, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['a group of one', 9, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['a block', 9, BlockUser, async () => ({ userId: (await app.register('new')).id })],
+    [
+      'a block that stands',
+      6,
+      BlockUser,
+      async () => {
+        const { id } = await app.register('new')
+        await bob.run(BlockUser, { input: { userId: id } })
+        return { userId: id }
+      },
+    ],
+    [
+      'taking a block back',
+      9,
+      UnblockUser,
+      async () => {
+        const { id } = await app.register('new')
+        await bob.run(BlockUser, { input: { userId: id } })
+        return { userId: id }
+      },
+    ],
     ['a login', 8, Login, () => ({ identifier: bob.username, password: testPassword })],
     [
       'a registration',
@@ -201,6 +281,9 @@ describe('a write costs', () => {
       Register,
       () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
     ],
+    // One for the write, one to read the viewer.
+    ['a new profile', 4, UpdateProfile, () => ({ displayName: `Bob ${++made}`, bio: `Bio ${made}` })],
+    ['a profile that is as it was', 4, UpdateProfile, () => ({})],
     [
       'a refresh of tokens',
       2,
@@ -222,6 +305,47 @@ describe('a write costs', () => {
       const input = { password: testPassword, messages: 'KEEP_ANONYMOUS' }
       expect(await count(viewer, operation, { input })).toBe(15)
     }
+  })
+
+  test('a new email: 3; a new password: 6', async () => {
+    const moving = await app.register('moving')
+    await moving.run('{ viewer { email } }')
+    const email = { password: testPassword, email: `new_${++made}@example.com` }
+    expect(await count(moving, ChangeEmail, { input: email })).toBe(3)
+    const password = { currentPassword: testPassword, newPassword: 'Another1Password' }
+    expect(await count(moving, ChangePassword, { input: password })).toBe(6)
+  })
+
+  test.each<[string, number, string, (user: TestUser) => object]>([
+    ['a login', 10, Login, (user) => ({ identifier: user.username, password: testPassword })],
+    [
+      'a registration',
+      10,
+      Register,
+      () => ({ username: `new_${++made}`, email: `new_${made}@example.com`, password: testPassword }),
+    ],
+    ['a refresh of tokens', 3, RefreshTokens, (user) => ({ refreshToken: user.refreshToken })],
+  ])('%s with rate limits: %i', async (_what, expected, operation, input) => {
+    const limited = await startTestApp({ database: app.database, config: { rateLimits: true } })
+    const user = await app.register('limited')
+    const { result, statements } = await limited.statements(() =>
+      limited.anonymous.run(operation, { input: input(user) }),
+    )
+    expect(JSON.stringify(result)).not.toContain('"code"')
+    expect(statements.filter((sql) => !background.test(sql))).toHaveLength(expected)
+    await limited.dispose()
+  })
+
+  test('a request for an export: 5, and 4 while one is built', async () => {
+    const asking = await app.register('asking')
+    await asking.run('{ viewer { email } }')
+    // Nothing is built while this is held.
+    const client = new pg.Client(app.database.url)
+    await client.connect()
+    await client.query('BEGIN; LOCK TABLE data_export_chunks')
+    expect(await count(asking, RequestDataExport)).toBe(5)
+    expect(await count(asking, RequestDataExport)).toBe(4)
+    await client.end()
   })
 
   test('a logout: 1', async () => {

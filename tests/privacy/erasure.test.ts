@@ -6,6 +6,8 @@ import { startTestApp, type TestApp, type TestUser, testPassword } from '../test
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  BlockUser,
+  ChangeEmail,
   ChatMessages,
   EventCursor,
   Login,
@@ -13,8 +15,10 @@ import {
   NodesById,
   RefreshTokens,
   Register,
+  RequestDataExport,
   SearchUsers,
   SendMessage,
+  UpdateProfile,
   UserByUsername,
 } from '../testkit/operations.ts'
 
@@ -234,6 +238,14 @@ describe.each(modes)('%s', (mode) => {
       })
     }
     await sendMessage(alice, alone, personal())
+    await alice.run(UpdateProfile, { input: { displayName: personal(), bio: personal() } })
+    await alice.run(ChangeEmail, { input: { password: testPassword, email: `${personal()}@example.org` } })
+    const carol = await app.register('carol')
+    await alice.run(BlockUser, { input: { userId: carol.id } })
+    await bob.run(BlockUser, { input: { userId: alice.id } })
+    await alice.run(RequestDataExport)
+    const exported = async () => (await rows(`SELECT 1 FROM data_exports WHERE status = 'READY'`)).length
+    await expect.poll(exported, { timeout: 20_000 }).toBe(1)
     const before = await dump()
     expect([...gone, ...words].filter((each) => found(before, each)).length).toBeGreaterThan(12)
 
@@ -242,6 +254,8 @@ describe.each(modes)('%s', (mode) => {
     const after = await dump()
     const left = [...gone, ...words].filter((each) => found(after, each))
     expect(left.toSorted()).toEqual(mode === 'ERASE' ? [] : words.toSorted())
+    expect(await rows('SELECT 1 FROM data_exports')).toEqual([])
+    expect(await rows('SELECT 1 FROM data_export_chunks')).toEqual([])
     // Nor is there anything that says which words were whose.
     const userId = parseIdOf('User', alice.id) ?? ''
     const mentions = await rows(

@@ -22,7 +22,12 @@ export interface TestClient {
   /** Starts a subscription over a WebSocket of its own. */
   subscribe(query: string, variables?: object): Collected
   /** A WebSocket client with this client's token; close it with `dispose`. */
-  socket(options?: { lazy?: boolean; retryAttempts?: number; onClosed?: (event: unknown) => void }): Client
+  socket(options?: {
+    lazy?: boolean
+    retryAttempts?: number
+    onClosed?: (event: unknown) => void
+    webSocketImpl?: unknown
+  }): Client
 }
 
 export function createTestClient(url: string, token?: string): TestClient {

@@ -15,6 +15,22 @@ export const Login = `mutation Login($input: LoginInput!) { login(input: $input)
 export const RefreshTokens = `mutation Refresh($input: RefreshTokensInput!) { refreshTokens(input: $input) {
   __typename ${error} ... on RefreshTokensPayload { tokens { accessToken refreshToken } } } }`
 
+export const ChangePassword = `mutation ChangePassword($input: ChangePasswordInput!) { changePassword(input: $input) {
+  __typename ${error} ${invalid} ... on ChangePasswordPayload { viewer { user { id } } } } }`
+
+export const ChangeEmail = `mutation ChangeEmail($input: ChangeEmailInput!) { changeEmail(input: $input) {
+  __typename ${error} ${invalid} ... on ChangeEmailPayload { viewer { email isEmailVerified } } } }`
+
+export const UpdateProfile = `mutation UpdateProfile($input: UpdateProfileInput!) { updateProfile(input: $input) {
+  __typename ${error} ${invalid}
+  ... on UpdateProfilePayload { viewer { user { id username displayName bio } } } } }`
+
+export const BlockUser = `mutation BlockUser($input: BlockUserInput!) { blockUser(input: $input) {
+  __typename ${error} ${invalid} ... on BlockUserPayload { user { id viewerHasBlocked } } } }`
+
+export const UnblockUser = `mutation UnblockUser($input: UnblockUserInput!) { unblockUser(input: $input) {
+  __typename ${error} ${invalid} ... on UnblockUserPayload { user { id viewerHasBlocked } } } }`
+
 export const CreateDirectChat = `mutation CreateDirectChat($input: CreateDirectChatInput!) {
   createDirectChat(input: $input) { __typename ${error} ${invalid}
     ... on CreateDirectChatPayload { created chat { id kind title memberCount lastActivityAt } } } }`
@@ -53,10 +69,15 @@ export const Events = `subscription Events($after: String) { events(after: $afte
   ... on MessageEdited { chat { id } message { id sequence text editedAt } }
   ... on MessageDeleted { chat { id } message { id sequence text editedAt } deletedMessageId }
   ... on ChatCreated { chat { id kind title } }
-  ... on ChatRead { chat { id } user { id } lastReadSequence } } }`
+  ... on ChatRead { chat { id } user { id } lastReadSequence }
+  ... on UserUpdated { user { id username displayName bio } } } }`
 
 export const MessageAdded = `subscription MessageAdded($chatId: ID, $after: String) {
   messageAdded(chatId: $chatId, after: $after) { cursor chat { id } message { id sequence text } } }`
+
+export const RequestDataExport = `mutation RequestDataExport { requestDataExport { __typename ${error}
+  ... on RequestDataExportPayload { dataExport { id status requestedAt readyAt expiresAt sizeBytes downloadUrl } }
+  ... on RateLimitedError { retryAfterMs } } }`
 
 export const Logout = 'mutation Logout { logout { success } }'
 

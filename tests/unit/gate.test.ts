@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest'
-import { createFairGate, createGate } from '../../src/core/gate.ts'
+import { expect, test, vi } from 'vitest'
+import { createBoundedGate, createFairGate, createGate } from '../../src/core/gate.ts'
 
 test('never more at a time than the gate is wide, whenever they come', async () => {
   const gate = createGate(2)
@@ -22,6 +22,39 @@ test('a piece of work that fails gives its place up', async () => {
   const gate = createGate(1)
   await expect(gate(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
   expect(await gate(async () => 'next')).toBe('next')
+})
+
+test('whoever finds the line full is sent away, and told when it will be worked off', async () => {
+  const gate = createBoundedGate(2, 3)
+  let open = () => {}
+  const held = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  const inside = Array.from({ length: 5 }, () => gate.run(() => held))
+  const refusal = await gate.run(async () => {}).catch((error) => error)
+  expect(refusal).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) })
+  await expect(gate.check()).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+  open()
+  await Promise.all(inside)
+  await gate.check()
+  expect(await gate.run(async () => 'next')).toBe('next')
+})
+
+test('the slower the work, the longer one is told to wait', async () => {
+  const gate = createBoundedGate(1, 1)
+  let now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  for (let i = 0; i < 50; i++) {
+    await gate.run(async () => {
+      now += 3_000
+    })
+  }
+  const inside = [1, 2].map(() => gate.run(() => Promise.resolve()))
+  const refusal = await gate.check().catch((error) => error)
+  expect(refusal.retryAfterMs).toBeGreaterThan(5_000)
+  expect(refusal.retryAfterMs).toBeLessThan(6_000)
+  await Promise.all(inside)
+  vi.restoreAllMocks()
 })
 
 test('of each key one at a time, and a line of bounded length', async () => {

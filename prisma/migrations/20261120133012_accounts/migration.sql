@@ -67,6 +67,7 @@ CREATE TABLE "data_exports" (
     "user_id" UUID NOT NULL,
     "status" "data_export_status" NOT NULL DEFAULT 'PENDING',
     "requested_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "attempts" INTEGER NOT NULL DEFAULT 0,
     "ready_at" TIMESTAMPTZ(3),
     "expires_at" TIMESTAMPTZ(3),
     "size" BIGINT,
@@ -104,7 +105,19 @@ CREATE UNIQUE INDEX "blocks_blocker_blocked" ON "blocks"("blocker_id", "blocked_
 CREATE INDEX "data_exports_user" ON "data_exports"("user_id", "id");
 
 -- CreateIndex
+CREATE INDEX "data_exports_expires_at" ON "data_exports"("expires_at") WHERE (expires_at IS NOT NULL);
+
+-- CreateIndex
+CREATE UNIQUE INDEX "data_exports_pending" ON "data_exports"("user_id") WHERE (status = 'PENDING'::data_export_status);
+
+-- CreateIndex
 CREATE INDEX "rate_limits_free_at" ON "rate_limits"("free_at");
+
+-- CreateIndex
+CREATE INDEX "sessions_expires_at" ON "sessions"("expires_at");
+
+-- CreateIndex
+CREATE INDEX "sessions_revoked_at" ON "sessions"("revoked_at") WHERE (revoked_at IS NOT NULL);
 
 -- CreateIndex
 CREATE INDEX "chats_title_author" ON "chats"("title_author_id") WHERE (title_author_id IS NOT NULL);
@@ -114,6 +127,9 @@ CREATE INDEX "events_user" ON "events"("user_id", "position") WHERE (user_id IS 
 
 -- CreateIndex
 CREATE INDEX "events_peers_of" ON "events"("peers_of", "position") WHERE (peers_of IS NOT NULL);
+
+-- CreateIndex
+CREATE INDEX "events_about_people" ON "events"("position") WHERE (peers_of IS NOT NULL);
 
 -- CreateIndex
 CREATE INDEX "events_actor" ON "events"("actor_id") WHERE (actor_id IS NOT NULL);

@@ -1,14 +1,18 @@
+import type { DatabaseError } from 'pg'
 import { AuthenticationError, ConflictError } from '../../core/errors.ts'
 import { uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Prisma } from '../../db/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
+import type { RateLimiter } from '../../limits/rate-limiter.ts'
 import { searchKey } from '../users/search-key.ts'
+import { matchPassword } from './password-check.ts'
 import type { Passwords } from './passwords.ts'
+import { addressClaim, loginClaims, rateLimits } from './rate-limits.ts'
 import { refuseReservedUsername, usernameTaken } from './reserved-usernames.ts'
 import type { Authenticator } from './sessions.ts'
 import { type AccessTokens, createRefreshToken, hashRefreshToken, randomSecret } from './tokens.ts'
-import { couldBePassword, loginInput, registerInput } from './validation.ts'
+import { loginInput, registerInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
 export interface Auth {
@@ -16,6 +20,15 @@ export interface Auth {
   readonly accessTokens: AccessTokens
   readonly authenticator: Authenticator
   readonly refreshTokenTtlSeconds: number
+  /** Whether so many people have a password that an attacker tries it first. */
+  readonly isCommonPassword: (password: string) => boolean
+  readonly limits: RateLimiter
+}
+
+/** What is known of whoever sends a request, before they have proved to be anyone. */
+export interface Client {
+  readonly userAgent: string | null
+  readonly clientAddress: string
 }
 
 export interface IssuedTokens {
@@ -33,15 +46,16 @@ export interface LoggedIn {
 /**
  * A new account and its first session, in one transaction.
  * @throws ValidationError with every problem at once
+ * @throws RateLimitedError by the client's address
  * @throws ConflictError `USERNAME_TAKEN` or `EMAIL_TAKEN`, as the unique indexes decide
  */
-export async function register(
-  store: Store,
-  auth: Auth,
-  input: unknown,
-  client: { userAgent: string | null },
-): Promise<LoggedIn> {
-  const { username, email, password, displayName, deviceName } = parseInput(registerInput, input)
+export async function register(store: Store, auth: Auth, input: unknown, client: Client): Promise<LoggedIn> {
+  const { username, email, password, displayName, deviceName } = parseInput(
+    registerInput(auth.isCommonPassword),
+    input,
+  )
+  await auth.passwords.check()
+  await auth.limits.take([addressClaim(rateLimits.registerByAddress, client.clientAddress)])
   await refuseTaken(store, username, email)
   const passwordHash = await auth.passwords.hash(password)
   const name = displayName ?? username
@@ -62,7 +76,7 @@ export async function register(
         select: { id: true },
       })
       await refuseReservedUsername(tx.prisma, store.keyedHash, username.toLowerCase())
-      return startSession(tx, auth, userId, { deviceName: deviceName ?? null, ...client })
+      return startSession(tx, auth, userId, { deviceName: deviceName ?? null, userAgent: client.userAgent })
     })
   } catch (error) {
     throw asConflict(error)
@@ -81,47 +95,53 @@ async function refuseTaken(store: Store, username: string, email: string): Promi
 
 const emailTaken = () => new ConflictError('EMAIL_TAKEN', 'An account with this email exists already.')
 
-/** The unique violation of a concurrent registration, by the index that it met. */
-function asConflict(error: unknown): unknown {
-  const { code, meta } = error as Prisma.PrismaClientKnownRequestError
-  if (code !== 'P2002') return error
-  const violated = JSON.stringify(meta)
+/** What Prisma says of a unique violation, in its own statements and in others', and what the driver says. */
+const uniqueViolations: ReadonlySet<unknown> = new Set(['P2002', 'P2010', '23505'])
+
+/** A name that is taken, by the unique index that it met. */
+export function asConflict(error: unknown): unknown {
+  const { code, meta, constraint } = error as Partial<Prisma.PrismaClientKnownRequestError & DatabaseError>
+  if (!uniqueViolations.has(code)) return error
+  const violated = JSON.stringify(meta ?? constraint)
   if (violated.includes('username_key')) return usernameTaken()
   return violated.includes('email_key') ? emailTaken() : error
 }
 
 /**
- * A new session for an account. An unknown account and a wrong password are told apart neither by the
- * words nor by the time taken.
- * @throws AuthenticationError `INVALID_CREDENTIALS`
+ * The account that an identifier names: its username or its email, whatever the case. An email has an @ and
+ * a username never does.
  */
-export async function login(
-  store: Store,
-  auth: Auth,
-  input: unknown,
-  client: { userAgent: string | null },
-): Promise<LoggedIn> {
+export function accountNamed(identifier: string): { emailKey: string } | { usernameKey: string } {
+  // No name has a NUL, and the database takes none.
+  const key = identifier.trim().toLowerCase().replaceAll('\0', ' ')
+  return key.includes('@') ? { emailKey: key } : { usernameKey: key }
+}
+
+/**
+ * A new session for an account. An unknown account, a disabled one and a wrong password are told apart
+ * neither by the words nor by the time taken, nor by when they are limited. A login that succeeds counts for its
+ * address only.
+ * @throws AuthenticationError `INVALID_CREDENTIALS`
+ * @throws RateLimitedError by the identifier and the client's address, before anything is looked up
+ */
+export async function login(store: Store, auth: Auth, input: unknown, client: Client): Promise<LoggedIn> {
   const { identifier, password, deviceName } = parseInput(loginInput, input)
-  const key = identifier.trim().toLowerCase()
-  // An email has an @ and a username never does, so one look-up serves both.
-  const user = await store.prisma.user.findUnique({
-    // No name has a NUL, and the database takes none.
-    where: key.includes('@')
-      ? { emailKey: key.replaceAll('\0', ' ') }
-      : { usernameKey: key.replaceAll('\0', ' ') },
-    select: { id: true, passwordHash: true },
+  const claims = loginClaims(identifier.trim().toLowerCase(), client.clientAddress)
+  await auth.passwords.check()
+  await auth.limits.take([...claims.account, claims.address])
+  const found = await store.prisma.user.findUnique({
+    where: accountNamed(identifier),
+    select: { id: true, passwordHash: true, active: true },
   })
-  const matches = await auth.passwords.verify(
-    user?.passwordHash ?? null,
-    couldBePassword(password) ? password : '',
-  )
-  if (user === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  const { id, passwordHash, active } = await matchPassword(auth, found, password)
+  if (!active) throw new AuthenticationError('INVALID_CREDENTIALS')
+  await auth.limits.giveBack(claims.account)
   return store.write(async (tx) => {
-    // Held to the commit: a password that is changed meanwhile ends this session with the others.
+    // Held to the commit: whoever changes the password meanwhile, or disables the account, ends this session, too.
     const [unchanged] = await tx.prisma.$queryRaw<unknown[]>`
-      SELECT 1 FROM users WHERE id = ${user.id}::uuid AND password_hash = ${user.passwordHash} FOR SHARE`
+      SELECT 1 FROM users WHERE id = ${id}::uuid AND active AND password_hash = ${passwordHash} FOR SHARE`
     if (unchanged === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
-    return startSession(tx, auth, user.id, { deviceName: deviceName ?? null, ...client })
+    return startSession(tx, auth, id, { deviceName: deviceName ?? null, userAgent: client.userAgent })
   })
 }
 

@@ -1,13 +1,20 @@
 import { availableParallelism } from 'node:os'
 import argon2 from 'argon2'
-import { createGate } from '../../core/gate.ts'
+import { createBoundedGate } from '../../core/gate.ts'
 
-/** Hashes and checks passwords with argon2id, a bounded number at a time. */
+/** Hashes and checks passwords with argon2id, a bounded number at a time, with a bounded number waiting. */
 export interface Passwords {
+  /**
+   * Says that too many are waiting, before anything else is done in vain.
+   * @throws RateLimitedError
+   */
+  check(): Promise<void>
+  /** @throws RateLimitedError when too many are waiting */
   hash(password: string): Promise<string>
   /**
    * Whether the password is the one behind the hash. Null stands for an unknown account and takes as
    * long as a wrong password does.
+   * @throws RateLimitedError when too many are waiting
    */
   verify(hash: string | null, password: string): Promise<boolean>
 }
@@ -15,14 +22,18 @@ export interface Passwords {
 /** OWASP's minimum for argon2id: 19 MiB, two passes, one lane; 20 to 35 ms here. */
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
+/** Of passwords that wait to be hashed or checked: some seconds' worth. */
+const longestLine = 200
+
 export async function createPasswords(options: { concurrency?: number } = {}): Promise<Passwords> {
   // Hashing fills a core. One is left to everything else, so that a flood of logins delays logins only.
-  const gate = createGate(options.concurrency ?? Math.max(1, availableParallelism() - 1))
+  const gate = createBoundedGate(options.concurrency ?? Math.max(1, availableParallelism() - 1), longestLine)
   const nobody = await argon2.hash('a password that no account has', parameters)
   return {
-    hash: (password) => gate(() => argon2.hash(password, parameters)),
+    check: gate.check,
+    hash: (password) => gate.run(() => argon2.hash(password, parameters)),
     verify: (hash, password) =>
-      gate(async () => {
+      gate.run(async () => {
         const matches = await argon2.verify(hash ?? nobody, password)
         return matches && hash !== null
       }),

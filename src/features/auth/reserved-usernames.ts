@@ -1,6 +1,7 @@
 import { ConflictError } from '../../core/errors.ts'
 import type { KeyedHash } from '../../core/keyed-hash.ts'
 import type { Transaction } from '../../db/client.ts'
+import type { Store } from '../../events/store.ts'
 
 /** How long nobody may take the username of an erased account, in days. */
 export const usernameReservedDays = 90
@@ -34,6 +35,12 @@ export async function refuseReservedUsername(
     select: { until: true },
   })
   if (reserved !== null) throw usernameTaken()
+}
+
+/** Forgets the names that are free again. @returns whether there may be more */
+export async function pruneReservedUsernames(store: Store): Promise<boolean> {
+  await store.prisma.reservedUsername.deleteMany({ where: { until: { lt: new Date() } } })
+  return false
 }
 
 export const usernameTaken = () => new ConflictError('USERNAME_TAKEN', 'This username is taken.')

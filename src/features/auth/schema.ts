@@ -2,6 +2,7 @@ import {
   AuthenticationError,
   ConflictError,
   NotFoundError,
+  RateLimitedError,
   unauthenticated,
   ValidationError,
 } from '../../core/errors.ts'
@@ -13,6 +14,7 @@ import { pageCost } from '../../graphql/pages.ts'
 import { publicUser } from '../users/access.ts'
 import { User } from '../users/schema.ts'
 import { type IssuedTokens, type LoggedIn, login, register } from './actions.ts'
+import { changeEmail, updateProfile } from './profile-actions.ts'
 import {
   changePassword,
   findSessions,
@@ -154,6 +156,12 @@ const loginPayloadFields = (name: 'RegisterPayload' | 'LoginPayload', descriptio
     }),
   })
 
+/** What is asked for below a login is asked by the one who has just logged in. */
+function enter(context: Context, loggedIn: LoggedIn): LoggedIn {
+  context.principal = loggedIn.viewer
+  return loggedIn
+}
+
 const RegisterPayload = loginPayloadFields('RegisterPayload', 'A new account, logged in.')
 const LoginPayload = loginPayloadFields('LoginPayload', 'A new session.')
 
@@ -195,6 +203,21 @@ const ChangePasswordPayload = builder.objectRef<{ viewer: Viewer }>('ChangePassw
   }),
 })
 
+const viewerPayload = (name: 'ChangeEmailPayload' | 'UpdateProfilePayload', description: string) =>
+  builder.objectRef<{ viewer: Viewer }>(name).implement({
+    description,
+    fields: (t) => ({
+      viewer: t.field({
+        type: ViewerType,
+        description: 'The viewer, as they are now.',
+        resolve: ({ viewer }) => viewer,
+      }),
+    }),
+  })
+
+const ChangeEmailPayload = viewerPayload('ChangeEmailPayload', 'The email address is changed.')
+const UpdateProfilePayload = viewerPayload('UpdateProfilePayload', 'The profile is as it was asked for.')
+
 const RevokeOtherSessionsPayload = builder
   .objectRef<{ revokedCount: number }>('RevokeOtherSessionsPayload')
   .implement({
@@ -219,10 +242,11 @@ builder.mutationFields((t) => ({
   register: t.fieldWithInput({
     type: RegisterPayload,
     skipTypeScopes: true,
-    description: 'Makes an account and logs in. Every problem of the input is reported at once.',
+    description:
+      'Makes an account and logs in. Every problem of the input is reported at once. At most 20 at a time from one address, then one a minute.',
     typeOptions: { name: 'RegisterInput', description: 'A new account.' },
     errors: {
-      types: [ValidationError, ConflictError],
+      types: [ValidationError, ConflictError, RateLimitedError],
       union: { name: 'RegisterResult', description: 'A new account, or why there is none.' },
     },
     input: {
@@ -236,7 +260,8 @@ builder.mutationFields((t) => ({
       }),
       password: t.input.string({
         required: true,
-        description: '8 to 128 characters with an upper-case letter, a lower-case letter and a digit.',
+        description:
+          '8 to 128 characters with an upper-case letter, a lower-case letter and a digit; none of the most common passwords, nor the username or the email.',
       }),
       displayName: t.input.string({
         description: 'The name to show, 1 to 80 characters. Default: the username.',
@@ -245,15 +270,17 @@ builder.mutationFields((t) => ({
         description: 'What the session is listed as, such as "Pixel 9": 1 to 80 characters.',
       }),
     },
-    resolve: (_root, { input }, context) => register(context.store, context.auth, input, context),
+    resolve: async (_root, { input }, context) =>
+      enter(context, await register(context.store, context.auth, input, context)),
   }),
   login: t.fieldWithInput({
     type: LoginPayload,
     skipTypeScopes: true,
-    description: 'Starts a session. An unknown account and a wrong password give the same answer.',
+    description:
+      'Starts a session. An unknown account and a wrong password give the same answer, and are limited alike: ten failures in a row from one address, then one attempt every 30 seconds.',
     typeOptions: { name: 'LoginInput', description: 'Who logs in, and from where.' },
     errors: {
-      types: [ValidationError, AuthenticationError],
+      types: [ValidationError, AuthenticationError, RateLimitedError],
       union: { name: 'LoginResult', description: 'A new session, or why there is none.' },
     },
     input: {
@@ -266,7 +293,8 @@ builder.mutationFields((t) => ({
         description: 'What the session is listed as, such as "Pixel 9": 1 to 80 characters.',
       }),
     },
-    resolve: (_root, { input }, context) => login(context.store, context.auth, input, context),
+    resolve: async (_root, { input }, context) =>
+      enter(context, await login(context.store, context.auth, input, context)),
   }),
   refreshTokens: t.fieldWithInput({
     type: RefreshTokensPayload,
@@ -275,7 +303,7 @@ builder.mutationFields((t) => ({
       'New tokens for a session whose access token ends. Each refresh token works once; a client that lost the answer may ask again within 30 seconds and gets the same one. A used token that comes back later ends the session: somebody else has it.',
     typeOptions: { name: 'RefreshTokensInput', description: 'What a session goes on with.' },
     errors: {
-      types: [AuthenticationError],
+      types: [AuthenticationError, RateLimitedError],
       union: { name: 'RefreshTokensResult', description: 'New tokens, or why there are none.' },
     },
     input: {
@@ -284,7 +312,8 @@ builder.mutationFields((t) => ({
         description: 'The newest refresh token of the session.',
       }),
     },
-    resolve: (_root, { input }, context) => refreshTokens(context.store, context.auth, context.logger, input),
+    resolve: (_root, { input }, context) =>
+      refreshTokens(context.store, context.auth, context.logger, input, context),
   }),
   logout: t.field({
     type: LogoutPayload,
@@ -317,7 +346,7 @@ builder.mutationFields((t) => ({
       description: 'The password that is, and the one that shall be.',
     },
     errors: {
-      types: [ValidationError, AuthenticationError],
+      types: [ValidationError, AuthenticationError, RateLimitedError],
       union: { name: 'ChangePasswordResult', description: 'The password is changed, or why not.' },
     },
     input: {
@@ -330,6 +359,56 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, context) => {
       const viewer = viewerOf(context)
       await changePassword(context.store, context.auth, viewer, input)
+      return { viewer }
+    },
+  }),
+  changeEmail: t.fieldWithInput({
+    type: ChangeEmailPayload,
+    description:
+      'A new email address, to log in with and to be found by from now on. It counts as not verified. Nobody else is told.',
+    typeOptions: { name: 'ChangeEmailInput', description: 'The new address, and who asks.' },
+    errors: {
+      types: [ValidationError, AuthenticationError, ConflictError, RateLimitedError],
+      union: { name: 'ChangeEmailResult', description: 'The email address is changed, or why not.' },
+    },
+    input: {
+      password: t.input.string({ required: true, description: 'The password of the account.' }),
+      email: t.input.string({
+        required: true,
+        description: 'The new address, by the same rules as at registration.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => {
+      const viewer = viewerOf(context)
+      await changeEmail(context.store, context.auth, viewer, input)
+      return { viewer }
+    },
+  }),
+  updateProfile: t.fieldWithInput({
+    type: UpdateProfilePayload,
+    description:
+      'Changes what others see of the viewer. What is not given stays. The other devices of the viewer and everyone who shares a chat with them get `UserUpdated`, unless nothing is different.',
+    typeOptions: { name: 'UpdateProfileInput', description: 'What shall be different.' },
+    errors: {
+      types: [ValidationError, ConflictError],
+      union: { name: 'UpdateProfileResult', description: 'The profile is changed, or why not.' },
+    },
+    input: {
+      username: t.input.string({
+        description:
+          'The new username, by the same rules as at registration. Null leaves it as it is. The old one is free for others at once.',
+      }),
+      displayName: t.input.string({
+        description: 'The new name to show, 1 to 80 characters. Null leaves it as it is.',
+      }),
+      bio: t.input.string({
+        description:
+          'A few words about themselves: at most 500 characters, line breaks allowed. Null, or blank text, clears it.',
+      }),
+    },
+    resolve: async (_root, { input }, context) => {
+      const viewer = viewerOf(context)
+      await updateProfile(context.store, viewer, input)
       return { viewer }
     },
   }),

@@ -4,11 +4,14 @@ import { parseIdOf } from '../../core/ids.ts'
 import type { Logger } from '../../core/logger.ts'
 import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
 import { parseInput } from '../../core/parse.ts'
+import type { Transaction } from '../../db/client.ts'
 import type { Session } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
-import { type Auth, type LoggedIn, loggedIn } from './actions.ts'
+import { type Auth, type Client, type LoggedIn, loggedIn } from './actions.ts'
+import { accountOf, provePassword } from './password-check.ts'
+import { addressClaim, rateLimits } from './rate-limits.ts'
 import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
-import { changePasswordInput, couldBePassword } from './validation.ts'
+import { changePasswordInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
 
 /**
@@ -19,8 +22,9 @@ const refreshGraceSeconds = 30
 
 const findToken = {
   name: 'sessions_find_refresh_token',
-  text: `SELECT t.session_id, s.user_id, s.refresh_secret FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id
-    WHERE t.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now()`,
+  text: `SELECT t.session_id, s.user_id, s.refresh_secret
+    FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id JOIN users u ON u.id = s.user_id
+    WHERE t.hash = $1 AND s.revoked_at IS NULL AND s.expires_at > now() AND u.active`,
 }
 
 interface FoundToken {
@@ -62,15 +66,21 @@ const repeatToken = {
  * the answer was not acted upon, it gives the same successor; at any other time a used token means that
  * two parties hold it, and the session ends.
  * @throws AuthenticationError `INVALID_REFRESH_TOKEN`
+ * @throws RateLimitedError by the session and the client's address
  */
 export async function refreshTokens(
   store: Store,
   auth: Auth,
   logger: Logger,
   { refreshToken }: { refreshToken: string },
+  client: Client,
 ): Promise<LoggedIn> {
+  const byAddress = addressClaim(rateLimits.refreshByAddress, client.clientAddress)
+  await auth.limits.check([byAddress])
   const hash = hashRefreshToken(refreshToken)
   const [found] = await store.query<FoundToken>(findToken, [hash])
+  const bySession = found && { rule: rateLimits.refreshBySession, subject: found.session_id }
+  await auth.limits.take(bySession === undefined ? [byAddress] : [bySession, byAddress])
   if (found === undefined) throw new AuthenticationError('INVALID_REFRESH_TOKEN')
   const session = { userId: found.user_id, sessionId: found.session_id }
   const successor = succeedRefreshToken(refreshToken, found.refresh_secret)
@@ -100,41 +110,32 @@ const endStatement = {
     SELECT id FROM ended`,
 }
 
+interface WhichSessions {
+  readonly userId: string
+  readonly only?: string
+  readonly except?: string
+}
+
+const valuesOf = ({ userId, only, except }: WhichSessions) => [userId, only ?? null, except ?? null]
+
 /**
  * Ends sessions of a user: their tokens are refused and their sockets closed, in every process as soon
  * as it reads the log, and in this one at once.
  * @returns the ids of those that were alive
  */
-async function endSessions(
-  store: Store,
-  auth: Auth,
-  which: { userId: string; only?: string; except?: string },
-): Promise<string[]> {
-  const values = [which.userId, which.only ?? null, which.except ?? null]
-  const rows = await store.writeStatement<{ id: string }>(endStatement, values)
+async function endSessions(store: Store, auth: Auth, which: WhichSessions): Promise<string[]> {
+  const rows = await store.writeStatement<{ id: string }>(endStatement, valuesOf(which))
   for (const { id } of rows) auth.authenticator.forget(id)
   return rows.map(({ id }) => id)
 }
 
 /**
- * Makes sure that it is the account's owner who asks, not somebody at their unlocked screen.
- * @returns the hash that the password was checked against: a write that depends on it asks for it again
- * @throws AuthenticationError `INVALID_CREDENTIALS`
+ * Ends sessions together with what is the reason for it. Call it after the account's row is locked: a login
+ * that overlaps with the change has its session by then. @returns the ids of those that were alive
  */
-export async function provePassword(
-  store: Store,
-  auth: Auth,
-  viewer: Viewer,
-  password: string,
-): Promise<string> {
-  const account = await store.prisma.user.findUnique({
-    where: { id: viewer.userId },
-    select: { passwordHash: true },
-  })
-  const given = couldBePassword(password) ? password : ''
-  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
-  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
-  return account.passwordHash
+export async function endSessionsIn(prisma: Transaction, which: WhichSessions): Promise<string[]> {
+  const rows = await prisma.$queryRawUnsafe<{ id: string }[]>(endStatement.text, ...valuesOf(which))
+  return rows.map(({ id }) => id)
 }
 
 /**
@@ -143,6 +144,7 @@ export async function provePassword(
  * no session that was begun with the old password can slip through.
  * @throws ValidationError when the new password breaks the rules
  * @throws AuthenticationError `INVALID_CREDENTIALS` when the current one is wrong
+ * @throws RateLimitedError after too many checks of it
  */
 export async function changePassword(
   store: Store,
@@ -150,19 +152,22 @@ export async function changePassword(
   viewer: Viewer,
   input: unknown,
 ): Promise<void> {
-  const { currentPassword, newPassword } = parseInput(changePasswordInput, input)
-  const provedHash = await provePassword(store, auth, viewer, currentPassword)
+  const account = await accountOf(store, viewer)
+  const { currentPassword, newPassword } = parseInput(
+    changePasswordInput(auth.isCommonPassword, account),
+    input,
+  )
+  await provePassword(auth, viewer, account, currentPassword)
   const passwordHash = await auth.passwords.hash(newPassword)
   const ended = await store.write(async ({ prisma }) => {
     const { count } = await prisma.user.updateMany({
-      where: { id: viewer.userId, passwordHash: provedHash },
+      where: { id: viewer.userId, passwordHash: account.passwordHash },
       data: { passwordHash },
     })
     if (count === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
-    const values = [viewer.userId, null, viewer.sessionId]
-    return prisma.$queryRawUnsafe<{ id: string }[]>(endStatement.text, ...values)
+    return endSessionsIn(prisma, { userId: viewer.userId, except: viewer.sessionId })
   })
-  for (const { id } of ended) auth.authenticator.forget(id)
+  for (const id of ended) auth.authenticator.forget(id)
 }
 
 /** Ends the session that asks. */
@@ -191,6 +196,24 @@ export async function revokeSession(
 export async function revokeOtherSessions(store: Store, auth: Auth, viewer: Viewer): Promise<number> {
   const ended = await endSessions(store, auth, { userId: viewer.userId, except: viewer.sessionId })
   return ended.length
+}
+
+/** Ended sessions are kept for a while, for whoever has to look into what happened. */
+const pruneStatement = {
+  name: 'sessions_prune',
+  text: `DELETE FROM sessions WHERE id IN (
+      SELECT id FROM sessions
+      WHERE expires_at < now() - interval '30 days' OR revoked_at < now() - interval '30 days'
+      LIMIT $1 FOR UPDATE SKIP LOCKED
+    ) RETURNING 1`,
+}
+
+/** A session that was in use for long has thousands of used refresh tokens, which go with it. */
+const pruneAtATime = 20
+
+/** Deletes sessions that ended 30 days ago, some at a time. @returns whether there may be more */
+export async function pruneSessions(store: Store): Promise<boolean> {
+  return (await store.query(pruneStatement, [pruneAtATime])).length === pruneAtATime
 }
 
 /** What a session's owner may see of it. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { codePointLength, hasForbiddenCharacter, lineOfText } from '../../core/parse.ts'
+import { codePointLength, hasForbiddenCharacter, isBlank, lineOfText } from '../../core/parse.ts'
 
 const username = z
   .string()
@@ -19,6 +19,7 @@ const email = z
     message: 'The email must be an address such as name@example.com.',
   })
 
+/** The longest password, in Unicode code points. */
 const longestPassword = 128
 
 const newPassword = z
@@ -34,18 +35,69 @@ const newPassword = z
     message: 'The password must not contain control characters.',
   })
 
+/** What an attacker tries first. Reported only where nothing else is wrong with the password. */
+function refuseGuessable<Path extends string, Input extends Readonly<Record<Path, string>>>(
+  path: Path,
+  isCommon: (password: string) => boolean,
+  namesOf: (input: Input) => { username: string; email: string },
+) {
+  return ({ value, issues }: { value: Input; issues: z.core.$ZodRawIssue[] }) => {
+    if (issues.some((issue) => issue.path?.[0] === path)) return
+    const password: string = value[path]
+    const { username, email } = namesOf(value)
+    const names = [username, email, email.replace(/@.*/, '')]
+    const refuse = (message: string) =>
+      issues.push({ code: 'custom', path: [path], input: password, message })
+    if (names.some((name) => name.toLowerCase() === password.toLowerCase())) {
+      refuse('The password must not be the username or the email.')
+    } else if (isCommon(password)) refuse('This password is one of the most common ones.')
+  }
+}
+
 const displayName = lineOfText('The display name', { min: 1, max: 80 })
 const deviceName = lineOfText('The device name', { min: 1, max: 80 })
 
-export const registerInput = z.object({
-  username,
-  email,
-  password: newPassword,
+export const registerInput = (isCommon: (password: string) => boolean) =>
+  z
+    .object({
+      username,
+      email,
+      password: newPassword,
+      displayName: displayName.nullish(),
+      deviceName: deviceName.nullish(),
+    })
+    .check(refuseGuessable('password', isCommon, (input) => input))
+
+export const changePasswordInput = (
+  isCommon: (password: string) => boolean,
+  account: { username: string; email: string },
+) =>
+  z
+    .object({ currentPassword: z.string(), newPassword })
+    .check(refuseGuessable('newPassword', isCommon, () => account))
+
+/** The longest bio, in Unicode code points. */
+const longestBio = 500
+
+const bio = z
+  .string()
+  .trim()
+  .refine(
+    (text) => codePointLength(text) <= longestBio,
+    `The bio must have at most ${longestBio} characters.`,
+  )
+  .refine((text) => !hasForbiddenCharacter(text) && !text.includes('\t'), {
+    message: 'The bio must not contain control characters other than line breaks.',
+  })
+  .transform((text) => (isBlank(text) ? null : text))
+
+export const updateProfileInput = z.object({
+  username: username.nullish(),
   displayName: displayName.nullish(),
-  deviceName: deviceName.nullish(),
+  bio: bio.nullish(),
 })
 
-export const changePasswordInput = z.object({ currentPassword: z.string(), newPassword })
+export const changeEmailInput = z.object({ password: z.string(), email })
 
 /** A login is checked for nothing but its device name: what is wrong with the rest is not told. */
 export const loginInput = z.object({

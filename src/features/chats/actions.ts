@@ -1,15 +1,19 @@
 import { NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf, uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
-import type { Store } from '../../events/store.ts'
+import { isForeignKeyViolation } from '../../db/violations.ts'
+import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import { findApart, keptApart, lockPair, pairKey } from '../blocks/access.ts'
 import { accessChat, findChats, type OwnChat } from './access.ts'
 import { createGroupChatInput } from './validation.ts'
 
 /**
  * The one-to-one chat with another user, made if it does not stand yet. However many calls come at
- * once, from whichever side, the unique `direct_key` lets one of them make it.
+ * once, from whichever side, one of them makes it. It takes the lock that a block of the two takes: a chat that
+ * is made at the same moment is either refused or marked.
  * @throws NotFoundError when there is no such user
+ * @throws ForbiddenError for a new chat where either has blocked the other
  * @throws ValidationError for a chat with oneself
  */
 export async function createDirectChat(
@@ -26,19 +30,22 @@ export async function createDirectChat(
       },
     ])
   }
-  const directKey = [viewer.userId, userId].sort().join(':')
+  if (userId === null) throw new NotFoundError('user')
+  const directKey = pairKey(viewer.userId, userId)
   const found = await store.prisma.chat.findUnique({ where: { directKey }, select: { id: true } })
   if (found !== null) return { chat: await ownChat(store, viewer, found.id), created: false }
-  if (userId === null || (await store.prisma.user.count({ where: { id: userId } })) === 0) {
+  if ((await store.prisma.user.count({ where: { id: userId } })) === 0) {
     throw new NotFoundError('user')
   }
   const id = uuidv7()
-  const created = await store.write(async (tx) => {
+  const created = await writeWhileAccountsLast(store, async (tx) => {
+    await lockPair(tx, directKey)
     const { count } = await tx.prisma.chat.createMany({
       data: [{ id, kind: 'DIRECT', directKey }],
       skipDuplicates: true,
     })
     if (count === 0) return false
+    if ((await findApart(tx.prisma, viewer, [userId])).size > 0) throw keptApart()
     await tx.prisma.chatMember.createMany({
       data: [viewer.userId, userId].map((member) => ({ id: uuidv7(), chatId: id, userId: member })),
     })
@@ -55,13 +62,14 @@ export async function createDirectChat(
 
 /**
  * A titled chat that the viewer owns, with or without others.
- * @throws ValidationError with every problem at once; an unknown member is one, at its index
+ * @throws ValidationError with every problem at once; an unknown member is one, at its index, and so is one
+ *   whom the viewer has blocked or who has blocked the viewer
  */
 export async function createGroupChat(store: Store, viewer: Viewer, input: unknown): Promise<OwnChat> {
   const { title, memberIds } = parseInput(createGroupChatInput, input)
   const members = await knownUsers(store, viewer, memberIds ?? [])
   const id = uuidv7()
-  await store.write(async (tx) => {
+  await writeWhileAccountsLast(store, async (tx) => {
     await tx.prisma.chat.create({
       data: { id, kind: 'GROUP', title, titleAuthorId: viewer.userId },
       select: { id: true },
@@ -77,17 +85,32 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
   return ownChat(store, viewer, id)
 }
 
+/** Of somebody who is erased at the same moment there is nothing to refer to. */
+async function writeWhileAccountsLast<Result>(
+  store: Store,
+  work: (tx: WriteTransaction) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await store.write(work)
+  } catch (error) {
+    throw isForeignKeyViolation(error) ? new NotFoundError('user') : error
+  }
+}
+
 /** The row ids behind global user ids, each once and without the viewer. */
 async function knownUsers(store: Store, viewer: Viewer, globalIds: readonly string[]): Promise<string[]> {
   const ids = globalIds.map((globalId) => parseIdOf('User', globalId))
   const candidates = [...new Set(ids.filter((id) => id !== null))]
-  const users = await store.prisma.user.findMany({ where: { id: { in: candidates } }, select: { id: true } })
+  const [users, apart] = await Promise.all([
+    store.prisma.user.findMany({ where: { id: { in: candidates } }, select: { id: true } }),
+    findApart(store.prisma, viewer, candidates),
+  ])
   const known = new Set(users.map((user) => user.id))
-  const issues = ids.flatMap((id, index) =>
-    id !== null && known.has(id)
-      ? []
-      : [{ path: ['memberIds', String(index)], message: 'There is no such user.' }],
-  )
+  const issues = ids.flatMap((id, index) => {
+    const path = ['memberIds', String(index)]
+    if (id === null || !known.has(id)) return [{ path, message: 'There is no such user.' }]
+    return apart.has(id) ? [{ path, message: 'This user cannot be added.' }] : []
+  })
   if (issues.length > 0) throw new ValidationError(issues)
   return candidates.filter((id) => id !== viewer.userId)
 }

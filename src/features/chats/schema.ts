@@ -1,5 +1,5 @@
 import { encodeCursor } from '../../core/cursor.ts'
-import { NotFoundError, ValidationError } from '../../core/errors.ts'
+import { ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
 import type { PageArgs } from '../../core/pages.ts'
 import type { ChatMember as ChatMemberRow } from '../../db/generated/prisma/client.ts'
@@ -265,10 +265,11 @@ builder.objectField(MarkChatReadPayload, 'viewer', (t) =>
 builder.mutationFields((t) => ({
   createDirectChat: t.fieldWithInput({
     type: CreateDirectChatPayload,
-    description: 'The one-to-one chat with someone. Asking again, from either side, gives the same chat.',
+    description:
+      'The one-to-one chat with someone. Asking again, from either side, gives the same chat. Where either has blocked the other, a chat that stands is given still, and a new one is `FORBIDDEN`.',
     typeOptions: { name: 'CreateDirectChatInput', description: 'With whom.' },
     errors: {
-      types: [ValidationError, NotFoundError],
+      types: [ValidationError, NotFoundError, ForbiddenError],
       union: { name: 'CreateDirectChatResult', description: 'The chat, or why there is none.' },
     },
     input: { userId: t.input.id({ required: true, description: 'The id of the other user.' }) },
@@ -279,13 +280,14 @@ builder.mutationFields((t) => ({
     description: 'A titled chat that the viewer owns; a chat may have only its owner.',
     typeOptions: { name: 'CreateGroupChatInput', description: 'A new group.' },
     errors: {
-      types: [ValidationError],
+      types: [ValidationError, NotFoundError],
       union: { name: 'CreateGroupChatResult', description: 'The new chat, or why there is none.' },
     },
     input: {
       title: t.input.string({ required: true, description: '1 to 255 characters on one line.' }),
       memberIds: t.input.idList({
-        description: 'Ids of the users who shall be in it besides the viewer, at most 500; may be empty.',
+        description:
+          'Ids of the users who shall be in it besides the viewer, at most 500; may be empty. Nobody whom the viewer has blocked or who has blocked the viewer.',
       }),
     },
     resolve: async (_root, { input }, context) => ({

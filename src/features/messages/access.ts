@@ -87,7 +87,7 @@ export interface MessageAccess {
 
 const accessMessageStatement = {
   name: 'messages_access',
-  text: `SELECT ${messageViewColumns}, v.role, c.kind AS chat_kind FROM messages m
+  text: `SELECT ${messageViewColumns}, v.role, c.kind AS chat_kind, c.blocked FROM messages m
     JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
     JOIN chat_members v ON v.chat_id = m.chat_id AND v.user_id = $1
     LEFT JOIN users u ON u.id = m.author_id
@@ -95,17 +95,23 @@ const accessMessageStatement = {
 }
 
 /**
- * The message behind a global id, for a member of its chat.
+ * The message behind a global id, for a member of its chat; and whether one side of it has blocked the other,
+ * where it is a direct one.
  * @throws NotFoundError for anything else
  */
-export async function accessMessage(store: Store, viewer: Viewer, globalId: string): Promise<MessageAccess> {
+export async function accessMessage(
+  store: Store,
+  viewer: Viewer,
+  globalId: string,
+): Promise<MessageAccess & { readonly blocked: boolean }> {
   const id = parseIdOf('Message', globalId)
   if (id === null) throw new NotFoundError('message')
   const [row] = await store.query<
-    MessageViewRow & { role: ChatMember['role']; chat_kind: 'DIRECT' | 'GROUP' }
+    MessageViewRow & { role: ChatMember['role']; chat_kind: 'DIRECT' | 'GROUP'; blocked: boolean }
   >(accessMessageStatement, [viewer.userId, id])
   if (row === undefined) throw new NotFoundError('message')
-  return { message: toMessageView(row), role: row.role, inGroup: row.chat_kind === 'GROUP' }
+  const { role, chat_kind, blocked } = row
+  return { message: toMessageView(row), role, inGroup: chat_kind === 'GROUP', blocked }
 }
 
 /** Only what a person wrote, and only while it stands, can be edited; by its author alone. */

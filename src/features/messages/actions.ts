@@ -3,6 +3,8 @@ import { parseIdOf, uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import { keptApart } from '../blocks/access.ts'
+import { findChats } from '../chats/access.ts'
 import {
   accessMessage,
   canDelete,
@@ -19,7 +21,8 @@ import { editMessageInput, sendMessageInput } from './validation.ts'
  * The hot path, one round trip. The chat's row is locked first and hands out the sequence, so that
  * numbers are dense and the log follows them; then the message, then its event. The membership is locked
  * against being removed meanwhile: once somebody has left, nothing of theirs comes any more. Writes nothing, and
- * returns no row, when the viewer is not a member or the client message id is known already.
+ * returns no row, when the viewer is not a member, one side has blocked the other, or the client message id is known
+ * already.
  */
 export const sendStatement = {
   name: 'messages_send',
@@ -55,6 +58,7 @@ const uniqueViolation = '23505'
  * however often and at whatever time it comes, also after an edit or a deletion.
  * @throws ValidationError with every problem at once
  * @throws NotFoundError when the viewer has no such chat
+ * @throws ForbiddenError in a direct chat where either side has blocked the other
  * @throws ConflictError `IDEMPOTENCY_KEY_REUSED`
  */
 export async function sendMessage(
@@ -87,20 +91,22 @@ export async function sendMessage(
     // Two retries at once: the index let one of them in, and this one finds it below.
     if ((error as { code?: string }).code !== uniqueViolation) throw error
   }
-  return findSent(store, viewer, clientMessageId, content)
+  return findSent(store, viewer, { chatId, clientMessageId, content })
 }
 
 async function findSent(
   store: Store,
   viewer: Viewer,
-  clientMessageId: string,
-  content: string,
+  { chatId, clientMessageId, content }: { chatId: string; clientMessageId: string; content: string },
 ): Promise<{ message: MessageView; deduplicated: boolean }> {
   const [row] = await store.query<MessageViewRow & { content_hash: Buffer | null }>(findSentStatement, [
     viewer.userId,
     clientMessageId,
   ])
-  if (row === undefined) throw new NotFoundError('chat')
+  if (row === undefined) {
+    // Nothing but a block keeps a member from sending.
+    throw (await findChats(store, viewer, [chatId])).has(chatId) ? keptApart() : new NotFoundError('chat')
+  }
   // What is not known any more (it was sent before hashes had a key) counts as the same.
   const { content_hash: known } = row
   if (known !== null && !store.keyedHash.hashes('message', content).some((hash) => known.equals(hash))) {
@@ -115,11 +121,15 @@ async function findSent(
   return { message, deduplicated: true }
 }
 
+/** The row of a direct chat is locked against being blocked meanwhile; the others need no lock. */
 const editStatement = {
   name: 'messages_edit',
-  text: `WITH m AS (
+  text: `WITH open AS (
+      SELECT 1 FROM chats WHERE id = $4 AND NOT blocked FOR SHARE
+    ), m AS (
       UPDATE messages SET text = $3, edited_at = clock_timestamp()
       WHERE id = $1 AND author_id = $2 AND deleted_at IS NULL AND text <> $3
+        AND ($4 IS NULL OR EXISTS (SELECT 1 FROM open))
       RETURNING ${messageColumns.replaceAll('m.', '')}
     ), e AS (
       INSERT INTO events (kind, chat_id, subject_id, sequence)
@@ -131,26 +141,24 @@ const editStatement = {
 /**
  * Replaces the text of an own message. The same text again changes nothing.
  * @throws ValidationError, NotFoundError
- * @throws ForbiddenError for a message of someone else
+ * @throws ForbiddenError for a message of someone else, and in a direct chat where either side has blocked the other
  * @throws ConflictError for a deleted one
  */
 export async function editMessage(store: Store, viewer: Viewer, input: unknown): Promise<MessageView> {
   const { messageId, text } = parseInput(editMessageInput, input)
-  const { message } = await accessMessage(store, viewer, messageId)
+  const { message, inGroup, blocked } = await accessMessage(store, viewer, messageId)
   if (message.authorId !== viewer.userId || message.sender === 'SYSTEM') {
     throw new ForbiddenError('Only its author can edit a message.')
   }
-  if (message.deletedAt !== null) throw deletedAlready()
+  if (message.deletedAt !== null) throw new ConflictError('CONFLICT', 'The message was deleted.')
   if (message.text === text) return message
-  const [row] = await store.writeStatement<MessageViewRow>(editStatement, [message.id, viewer.userId, text])
-  if (row !== undefined) return toMessageView(row)
-  // Changed between the two statements: deleted, or edited to this very text.
-  const { message: current } = await accessMessage(store, viewer, messageId)
-  if (current.deletedAt !== null) throw deletedAlready()
-  return current
+  if (blocked) throw keptApart()
+  const directChatId = inGroup ? null : message.chatId
+  const values = [message.id, viewer.userId, text, directChatId]
+  const [row] = await store.writeStatement<MessageViewRow>(editStatement, values)
+  // Without a row it was deleted, edited to this very text or blocked between the two statements: look again.
+  return row === undefined ? editMessage(store, viewer, input) : toMessageView(row)
 }
-
-const deletedAlready = () => new ConflictError('CONFLICT', 'The message was deleted.')
 
 const deleteStatement = {
   name: 'messages_delete',

@@ -68,7 +68,8 @@ export const Message = builder.prismaObject('Message', {
         'When it was deleted; null while it stands. A deleted message keeps its place as a tombstone.',
     }),
     viewerCanEdit: t.boolean({
-      description: 'Whether `editMessage` would let the viewer.',
+      description:
+        'Whether `editMessage` would let the viewer, but for a block in a direct chat, which does not show here.',
       resolve: (message, _args, context) => canEdit(viewerOf(context), message),
     }),
     viewerCanDelete: t.boolean({
@@ -171,10 +172,10 @@ builder.mutationFields((t) => ({
   sendMessage: t.fieldWithInput({
     type: SendMessagePayload,
     description:
-      'Sends a message exactly once. Make up a `clientMessageId` before the first try and repeat it with every retry: the same id with the same content returns the original, whenever it comes.',
+      'Sends a message exactly once. Make up a `clientMessageId` before the first try and repeat it with every retry: the same id with the same content returns the original, whenever it comes. `FORBIDDEN` in a direct chat where either side has blocked the other.',
     typeOptions: { name: 'SendMessageInput', description: 'A new message.' },
     errors: {
-      types: [ValidationError, NotFoundError, ConflictError],
+      types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
       union: { name: 'SendMessageResult', description: 'The message, or why it was not sent.' },
     },
     input: {
@@ -199,7 +200,7 @@ builder.mutationFields((t) => ({
   editMessage: t.fieldWithInput({
     type: EditMessagePayload,
     description:
-      'Replaces the text of an own message. Its place in the chat stays; the same text again changes nothing.',
+      'Replaces the text of an own message. Its place in the chat stays; the same text again changes nothing. `FORBIDDEN` for the message of someone else, and in a direct chat where either side has blocked the other.',
     typeOptions: { name: 'EditMessageInput', description: 'Which message, and its new text.' },
     errors: {
       types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],

@@ -4,8 +4,8 @@ import type { Transaction } from '../../db/client.ts'
 import type { ErasedMessages } from '../../db/generated/prisma/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Auth } from '../auth/actions.ts'
+import { accountOf, provePassword } from '../auth/password-check.ts'
 import { reserveUsername } from '../auth/reserved-usernames.ts'
-import { provePassword } from '../auth/session-actions.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { passOwnershipOn } from '../chats/ownership.ts'
 
@@ -24,6 +24,7 @@ const eraseTimeoutMs = 60_000
  * messages and the log waits in `erasures` and is done by `eraseStep`, however large the account and
  * whatever happens to this process.
  * @throws AuthenticationError `INVALID_CREDENTIALS` when the password is wrong
+ * @throws RateLimitedError after too many wrong ones
  */
 export async function deleteAccount(
   store: Store,
@@ -31,7 +32,9 @@ export async function deleteAccount(
   viewer: Viewer,
   input: { password: string; messages: ErasedMessages },
 ): Promise<void> {
-  const passwordHash = await provePassword(store, auth, viewer, input.password)
+  const account = await accountOf(store, viewer)
+  await provePassword(auth, viewer, account, input.password)
+  const { passwordHash } = account
   const ended = await store.write(
     (tx) => removeAccount(tx, store, { userId: viewer.userId, passwordHash, messages: input.messages }),
     { timeoutMs: eraseTimeoutMs },

@@ -25,7 +25,8 @@ export const User = builder.prismaObject('User', {
     kind: t.expose('kind', { type: UserKind, description: 'Whether a person or a program.' }),
     bio: t.exposeString('bio', {
       nullable: true,
-      description: 'A few words about themselves, if they wrote any.',
+      description:
+        'A few words about themselves, if they wrote any: at most 500 characters, perhaps several lines.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the account was made.' }),
     isViewer: t.boolean({
@@ -36,7 +37,7 @@ export const User = builder.prismaObject('User', {
   }),
 })
 
-const UserConnection = builder.connectionObject(
+export const UserConnection = builder.connectionObject(
   { type: User, name: 'UserConnection', description: 'A page of users.' },
   { name: 'UserEdge', description: 'A user in a page.' },
 )
@@ -61,12 +62,14 @@ builder.queryFields((t) => ({
       // A search by similarity costs the database about as much as a hundred fields.
       complexity: (args) => ({ ...pageCost()(args), field: 100 }),
       description:
-        'Search for people. Text with an `@` and characters on both sides of it is an email address and matches exactly or not at all; everything else matches username and display name by prefix and similarity, best first. Pages of 20 unless asked otherwise.',
+        'Search for people; whoever has blocked the viewer, or is blocked by them, is not found. Text with an `@` and characters on both sides of it is an email address and matches exactly or not at all; everything else matches username and display name by prefix and similarity, best first. An account that is disabled is not found. Pages of 20 unless asked otherwise.',
       args: {
         search: t.arg.string({ required: true, description: 'What to look for, 1 to 120 characters.' }),
       },
-      resolve: (_root, { search, ...page }, context) =>
-        context.searchGate(viewerOf(context).userId, () => searchUsers(context.store, search, page)),
+      resolve: (_root, { search, ...page }, context) => {
+        const { userId } = viewerOf(context)
+        return context.searchGate(userId, () => searchUsers(context.store, userId, search, page))
+      },
     },
     UserConnection,
   ),

@@ -16,6 +16,14 @@ import { searchKey } from './search-key.ts'
 const longestSearch = 120
 
 /**
+ * Neither has blocked the other: a look into an index for each match. `OFFSET 0` keeps the planner from comparing
+ * every match with everyone whom the viewer has blocked instead.
+ */
+const notApart = (viewer: string) => `
+      NOT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = ${viewer} AND blocked_id = u.id OFFSET 0)
+      AND NOT EXISTS (SELECT 1 FROM blocks WHERE blocker_id = u.id AND blocked_id = ${viewer} OFFSET 0)`
+
+/**
  * A match's worth, as one whole number, so that it can stand in a cursor: 4000 for the exact username,
  * 3000 for a prefix of it, 2000 for a prefix of the display name or of a word in it, and to each up to
  * 1000 for similarity (trigrams). The operators use the indexes; similarity's threshold is pg_trgm's 0.3.
@@ -27,8 +35,9 @@ const matches = `SELECT u.id, u.username, u.display_name, u.bio, u.kind, u.creat
            ELSE 0 END
         + (1000 * greatest(similarity(u.username_key, $1), similarity(u.display_name_key, $2)))::int AS score
     FROM users u
-    WHERE u.username_key LIKE $3 OR u.display_name_key LIKE $4 OR u.display_name_key LIKE $5
-      OR u.username_key % $1 OR u.display_name_key % $2`
+    WHERE u.active AND (u.username_key LIKE $3 OR u.display_name_key LIKE $4 OR u.display_name_key LIKE $5
+        OR u.username_key % $1 OR u.display_name_key % $2)
+      AND ${notApart('$11')}`
 
 const page = (order: 'ASC' | 'DESC') => {
   const [scoreOrder, idOrder] = order === 'ASC' ? ['DESC', 'ASC'] : ['ASC', 'DESC']
@@ -52,11 +61,13 @@ interface MatchRow {
 
 /**
  * People by what a person would type. Anything with an `@` between other characters is an email and
- * matches exactly or not at all; everything else matches username and display name, best first.
+ * matches exactly or not at all; everything else matches username and display name, best first. Whoever
+ * has blocked the viewer, or is blocked by them, is not found; nor is a disabled account.
  * @throws RequestError `VALIDATION_FAILED` for a search that is empty or too long, or page arguments
  */
 export async function searchUsers(
   store: Store,
+  viewerId: string,
   search: string,
   args: PageArgs,
 ): Promise<Connection<PublicUser>> {
@@ -70,8 +81,8 @@ export async function searchUsers(
     ? // One at most, so that there is nothing beyond a cursor.
       after || before
       ? []
-      : await findByEmail(store, text)
-    : await findByName(store, text, request, [after, before])
+      : await findByEmail(store, viewerId, text)
+    : await findByName(store, viewerId, text, request, [after, before])
   return toConnection(rows, request, (row) => ({
     cursor: encodeCursor('u', row.score, row.id),
     node: {
@@ -89,6 +100,7 @@ type Position = readonly [score: number, id: string] | null | undefined
 
 async function findByName(
   store: Store,
+  viewerId: string,
   text: string,
   { backward, limit }: PageRequest,
   [after, before]: readonly Position[],
@@ -107,14 +119,16 @@ async function findByName(
     ...(after ?? [null, null]),
     ...(before ?? [null, null]),
     limit + 1,
+    viewerId,
   ])
 }
 
 const emailStatement = {
   name: 'users_find_by_email',
-  text: `SELECT id, username, display_name, bio, kind, created_at, 5000 AS score FROM users WHERE email_key = $1`,
+  text: `SELECT u.id, u.username, u.display_name, u.bio, u.kind, u.created_at, 5000 AS score FROM users u
+    WHERE u.email_key = $1 AND u.active AND ${notApart('$2')}`,
 }
 
-function findByEmail(store: Store, email: string): Promise<MatchRow[]> {
-  return store.query<MatchRow>(emailStatement, [email.toLowerCase()])
+function findByEmail(store: Store, viewerId: string, email: string): Promise<MatchRow[]> {
+  return store.query<MatchRow>(emailStatement, [email.toLowerCase(), viewerId])
 }

@@ -76,9 +76,13 @@ function tagOf(body: Buffer): string {
 }
 
 function chooseEncoding(request: IncomingMessage): Encoding | null {
-  const accepted = String(request.headers['accept-encoding'] ?? '')
+  return (['br', 'gzip'] as const).find((encoding) => accepts(request, encoding)) ?? null
+}
+
+/** Whether the client says that it reads this encoding. */
+export function accepts(request: IncomingMessage, encoding: Encoding): boolean {
+  return String(request.headers['accept-encoding'] ?? '')
     .split(',')
     .filter((item) => !/;\s*q=0(\.0*)?\s*$/.test(item))
-    .map((item) => item.split(';', 1)[0]?.trim())
-  return (['br', 'gzip'] as const).find((encoding) => accepted.includes(encoding)) ?? null
+    .some((item) => item.split(';', 1)[0]?.trim() === encoding)
 }

@@ -104,7 +104,7 @@ mutation Register($input: RegisterInput!) {
     input: {
       username: 'alice',
       email: 'alice@example.com',
-      password: 'Password123',
+      password: 'Choose1OfYourOwn',
       deviceName: 'GraphiQL',
     },
   },

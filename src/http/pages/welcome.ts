@@ -87,7 +87,7 @@ function example(title: string, code: string): string {
 function loginExample(api: string, demo: boolean): string {
   const field = demo
     ? 'login(input: { identifier: "alice", password: "Password123" }) { ... on LoginPayload'
-    : 'register(input: { username: "alice", email: "alice@example.com", password: "Password123" }) { ... on RegisterPayload'
+    : 'register(input: { username: "alice", email: "alice@example.com", password: "Choose1OfYourOwn" }) { ... on RegisterPayload'
   const query = `mutation { ${field} { tokens { accessToken } } ... on UserError { code message } } }`
   return `TOKEN=$(curl -s ${api} -H 'content-type: application/json' \\
   -d '${JSON.stringify({ query })}' \\

@@ -6,3 +6,8 @@ export function isDeadlock(error: unknown): boolean {
     code === 'P2034' || code === '40P01' || isDeadlock(cause) || JSON.stringify(meta ?? '').includes('40P01')
   )
 }
+
+/** Whether a row refers to one that is gone, as Prisma tells of it. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return (error as { code?: unknown }).code === 'P2003'
+}
