@@ -34,7 +34,7 @@ async function page(): Promise<unknown> {
 }
 
 async function send(body: { text: string; clientMessageId: string }): Promise<unknown> {
-  const values = [uuidv7(), chatId, userId, body.clientMessageId, 'USER', body.text, Buffer.alloc(32)]
+  const values = [uuidv7(), chatId, userId, body.clientMessageId, 'USER', body.text, Buffer.alloc(32), null]
   const { rows } = await pool.query({ ...sendStatement, values })
   return { data: { message: rows[0] } }
 }

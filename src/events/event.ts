@@ -16,6 +16,7 @@ export interface LogEvent {
   readonly actorId: string | null
   readonly subjectId: string | null
   readonly sequence: number | null
+  readonly detail: string | null
   readonly occurredAt: Date
 }
 
@@ -29,11 +30,12 @@ export interface EventRow {
   readonly actor_id: string | null
   readonly subject_id: string | null
   readonly sequence: number | null
+  readonly detail: string | null
   readonly created_at: Date
 }
 
 export const eventColumns =
-  'e.position, e.kind, e.chat_id, e.user_id, e.peers_of, e.actor_id, e.subject_id, e.sequence, e.created_at'
+  'e.position, e.kind, e.chat_id, e.user_id, e.peers_of, e.actor_id, e.subject_id, e.sequence, e.detail, e.created_at'
 
 export function toLogEvent(row: EventRow): LogEvent {
   return {
@@ -45,6 +47,7 @@ export function toLogEvent(row: EventRow): LogEvent {
     actorId: row.actor_id,
     subjectId: row.subject_id,
     sequence: row.sequence,
+    detail: row.detail,
     occurredAt: row.created_at,
   }
 }

@@ -13,6 +13,7 @@ export interface NewEvent {
   readonly actorId?: string
   readonly subjectId?: string
   readonly sequence?: number
+  readonly detail?: string
 }
 
 export interface WriteTransaction {

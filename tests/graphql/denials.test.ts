@@ -6,6 +6,7 @@ import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  AddReaction,
   BlockUser,
   ChangeEmail,
   CreateDirectChat,
@@ -18,6 +19,7 @@ import {
   MarkChatRead,
   RefreshTokens,
   Register,
+  RemoveReaction,
   SendMessage,
   UnblockUser,
   UpdateProfile,
@@ -196,6 +198,16 @@ const table: Record<string, Row> = {
     operation: DeleteMessage,
     variables: ({ messageId }) => ({ input: { messageId } }),
     outcomes: [no, gone, gone, 'FORBIDDEN', 'ok', gone],
+  },
+  'Mutation.addReaction': {
+    operation: AddReaction,
+    variables: ({ messageId }) => ({ input: { messageId, emoji: '👍' } }),
+    outcomes: [no, gone, gone, 'ok', 'CONFLICT', gone],
+  },
+  'Mutation.removeReaction': {
+    operation: RemoveReaction,
+    variables: ({ messageId }) => ({ input: { messageId, emoji: '👍' } }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
   },
   'Subscription.messageAdded': subscriptionIn('messageAdded'),
   'Subscription.messageEdited': subscriptionIn('messageEdited'),

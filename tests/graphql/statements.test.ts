@@ -5,6 +5,7 @@ import { startTestApp, type TestApp, type TestUser, testPassword } from '../test
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  AddReaction,
   BlockUser,
   ChangeEmail,
   ChangePassword,
@@ -59,6 +60,14 @@ async function createWorld(size: number): Promise<World> {
     sendMessage(i % 2 ? bob : viewer, first, `more ${i}`),
   )
   await Promise.all(more)
+  const question = await sendMessage(viewer, first, 'answered')
+  for (let i = 0; i < Math.min(size, 5); i++) {
+    const { id } = await sendMessage(bob, first, 'changed')
+    await bob.run(EditMessage, { input: { messageId: id, text: 'edited' } })
+    for (const emoji of ['👍', '🎉']) await viewer.run(AddReaction, { input: { messageId: id, emoji } })
+    const answer = { chatId: first, clientMessageId: `answer ${id}`, text: 'answer', replyToId: question.id }
+    await viewer.run(SendMessage, { input: answer })
+  }
   await blockCrowd(viewer, size)
   const { chat } = await viewer.run(Messages, { id: first, last: size })
   await app.app.services.store.prisma.dataExport.createMany({
@@ -106,6 +115,10 @@ const Messages = `query ($id: ID!, $last: Int!) { chat(id: $id) { messages(last:
   id text author { username displayName } viewerCanEdit viewerCanDelete chat { title } } }
   pageInfo { hasPreviousPage } } } }`
 
+const Extras = `query ($id: ID!, $last: Int!) { chat(id: $id) { messages(last: $last) { edges { node {
+  id text replyTo { id text } reactions { emoji count users(first: 1) { edges { node { id } } } }
+  revisions(first: 1) { edges { node { text } } } } } } } }`
+
 const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { node {
   messages(last: 2) { edges { node { text author { username } } } } } } } } }`
 
@@ -122,6 +135,12 @@ describe('a read costs the same number of statements for one item and for fifty'
   test.each<[string, number, string, (world: World) => object]>([
     ['the list of chats with all that a list shows', 10, Chats, ({ size }) => ({ size })],
     ['chats with their messages', 2, Nested, ({ size }) => ({ size })],
+    [
+      'a page of messages with all that hangs on them',
+      5,
+      Extras,
+      ({ size, chatIds }) => ({ id: chatIds[0], last: size }),
+    ],
     ['a page of messages', 3, Messages, ({ size, chatIds }) => ({ id: chatIds[0], last: size })],
     ['a page of members', 4, ChatMembers, ({ chatIds }) => ({ id: chatIds[0] })],
     ['nodes of one type', 1, NodesById, ({ chatIds }) => ({ ids: chatIds })],
@@ -224,8 +243,14 @@ describe('a write costs', () => {
       async () => ({ messageId: (await sendMessage(bob, chatId(), 'x')).id, text: 'y' }),
     ],
     [
+      'a reaction',
+      8,
+      AddReaction,
+      async () => ({ messageId: (await sendMessage(bob, chatId(), 'x')).id, emoji: '👍' }),
+    ],
+    [
       'deleting a message',
-      2,
+      7,
       Delete,
       async () => ({ messageId: (await sendMessage(bob, chatId(), 'x')).id }),
     ],

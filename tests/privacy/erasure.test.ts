@@ -6,6 +6,7 @@ import { startTestApp, type TestApp, type TestUser, testPassword } from '../test
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  AddReaction,
   BlockUser,
   ChangeEmail,
   ChatMessages,
@@ -15,6 +16,7 @@ import {
   NodesById,
   RefreshTokens,
   Register,
+  RemoveReaction,
   RequestDataExport,
   SearchUsers,
   SendMessage,
@@ -238,6 +240,12 @@ describe.each(modes)('%s', (mode) => {
       })
     }
     await sendMessage(alice, alone, personal())
+    const { id: said } = await sendMessage(bob, chatId, 'from bob')
+    for (const emoji of ['👍', '🎉']) {
+      await alice.run(AddReaction, { input: { messageId: said, emoji } })
+      await bob.run(AddReaction, { input: { messageId: said, emoji } })
+    }
+    await alice.run(RemoveReaction, { input: { messageId: said, emoji: '🎉' } })
     await alice.run(UpdateProfile, { input: { displayName: personal(), bio: personal() } })
     await alice.run(ChangeEmail, { input: { password: testPassword, email: `${personal()}@example.org` } })
     const carol = await app.register('carol')
@@ -256,11 +264,21 @@ describe.each(modes)('%s', (mode) => {
     expect(left.toSorted()).toEqual(mode === 'ERASE' ? [] : words.toSorted())
     expect(await rows('SELECT 1 FROM data_exports')).toEqual([])
     expect(await rows('SELECT 1 FROM data_export_chunks')).toEqual([])
+    const { node } = await bob.run(
+      'query ($id: ID!) { node(id: $id) { ... on Message { reactions { emoji count } } } }',
+      { id: said },
+    )
+    expect(node.reactions).toEqual([
+      { emoji: '👍', count: 1 },
+      { emoji: '🎉', count: 1 },
+    ])
     // Nor is there anything that says which words were whose.
     const userId = parseIdOf('User', alice.id) ?? ''
     const mentions = await rows(
       `SELECT kind FROM events WHERE actor_id = $1 UNION ALL
        SELECT 'MESSAGE_ADDED' FROM messages WHERE author_id = $1 UNION ALL
+       SELECT 'MESSAGE_EDITED' FROM message_revisions WHERE author_id = $1 UNION ALL
+       SELECT 'REACTION_ADDED' FROM reactions WHERE user_id = $1 UNION ALL
        SELECT 'CHAT_CREATED' FROM chats WHERE title_author_id = $1 OR direct_key LIKE '%' || $1 || '%'`,
       [userId],
     )

@@ -9,6 +9,7 @@ import { startTestApp, type TestApp, type TestUser, testPassword } from '../test
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  AddReaction,
   ChatMessages,
   DeleteMessage,
   EditMessage,
@@ -17,6 +18,7 @@ import {
   Me,
   NodeById,
   RequestDataExport,
+  SendMessage,
 } from '../testkit/operations.ts'
 
 // What is built in the background has its time on a busy machine, too.
@@ -103,6 +105,8 @@ describe('the document', () => {
       'chats',
       'givenTitles',
       'messages',
+      'earlierTexts',
+      'reactions',
       'blockedUsers',
     ])
     expect(document).toMatchObject({ format: 'parley-export', version: 1, messages: [], blockedUsers: [] })
@@ -140,7 +144,15 @@ describe('the document', () => {
     }
     const edited = await sendMessage(alice, direct, 'before')
     await alice.run(EditMessage, { input: { messageId: edited.id, text: 'after' } })
+    const answer = { chatId: direct, clientMessageId: 'answer', text: 'answer', replyToId: edited.id }
+    await alice.run(SendMessage, { input: answer })
+    const { id: others } = await sendMessage(bob, direct, 'before that, the words of another')
+    await bob.run(EditMessage, { input: { messageId: others, text: 'the words of another' } })
+    for (const user of [alice, bob]) {
+      await user.run(AddReaction, { input: { messageId: others, emoji: user === alice ? '👍' : '🎉' } })
+    }
     const deleted = await sendMessage(alice, direct, 'regretted')
+    await alice.run(EditMessage, { input: { messageId: deleted.id, text: 'regretted, too' } })
     await alice.run(DeleteMessage, { input: { messageId: deleted.id } })
     const shown: Data[] = []
     for (const id of [direct, group]) {
@@ -155,10 +167,20 @@ describe('the document', () => {
 
     const document = await documentOf(alice)
     const own = shown.filter(({ author }) => author.id === alice.id)
-    expect(own).toHaveLength(texts.length * 2 + 2)
+    expect(own).toHaveLength(texts.length * 2 + 3)
     expect(byId(document.messages)).toEqual(
-      byId(own.map(({ author: _, chat, ...message }) => ({ ...message, chatId: chat.id }))),
+      byId(
+        own.map(({ author: _, chat, ...message }) => ({
+          ...message,
+          chatId: chat.id,
+          replyToId: message.clientMessageId === 'answer' ? edited.id : null,
+        })),
+      ),
     )
+    expect(document.earlierTexts).toEqual([
+      { messageId: edited.id, text: 'before', createdAt: edited.createdAt },
+    ])
+    expect(document.reactions).toEqual([{ messageId: others, emoji: '👍' }])
     expect(document.messages.slice(0, texts.length).map(({ text }: Data) => text)).toEqual(texts)
     expect(document.messages.at(-1)).toMatchObject({ text: null, deletedAt: expect.any(String) })
     expect(document.chats.map(({ id }: Data) => id)).toEqual([direct])

@@ -56,6 +56,14 @@ export const EditMessage = `mutation EditMessage($input: EditMessageInput!) { ed
 export const DeleteMessage = `mutation DeleteMessage($input: DeleteMessageInput!) { deleteMessage(input: $input) {
   __typename ${error} ... on DeleteMessagePayload { deletedMessageId message { ${messageFields} } } } }`
 
+const reactionsOf = '{ message { id reactions { emoji count viewerHasReacted } } }'
+
+export const AddReaction = `mutation AddReaction($input: AddReactionInput!) { addReaction(input: $input) {
+  __typename ${error} ${invalid} ... on AddReactionPayload ${reactionsOf} } }`
+
+export const RemoveReaction = `mutation RemoveReaction($input: RemoveReactionInput!) { removeReaction(input: $input) {
+  __typename ${error} ${invalid} ... on RemoveReactionPayload ${reactionsOf} } }`
+
 export const ChatMessages = `query ChatMessages($id: ID!, $first: Int, $after: String, $last: Int, $before: String) {
   chat(id: $id) { messages(first: $first, after: $after, last: $last, before: $before) {
     edges { cursor node { ${messageFields} } }

@@ -9,7 +9,7 @@ import type { PublicUser } from '../users/access.ts'
 export type MessageView = Omit<Message, 'contentHash'> & { readonly author: PublicUser | null }
 
 export const messageColumns = `m.id, m.chat_id, m.sequence, m.author_id, m.sender, m.text, m.client_message_id,
-  m.created_at, m.edited_at, m.deleted_at`
+  m.reply_to_id, m.created_at, m.edited_at, m.deleted_at`
 const authorColumns = `u.username, u.display_name, u.bio, u.kind AS user_kind, u.created_at AS user_created_at`
 
 /** Columns of a message (alias `m`) and of its author (alias `u`). */
@@ -23,6 +23,7 @@ export interface MessageViewRow {
   readonly sender: Message['sender']
   readonly text: string | null
   readonly client_message_id: string | null
+  readonly reply_to_id: string | null
   readonly created_at: Date
   readonly edited_at: Date | null
   readonly deleted_at: Date | null
@@ -42,6 +43,7 @@ export function toMessageView(row: MessageViewRow): MessageView {
     sender: row.sender,
     text: row.text,
     clientMessageId: row.client_message_id,
+    replyToId: row.reply_to_id,
     createdAt: row.created_at,
     editedAt: row.edited_at,
     deletedAt: row.deleted_at,

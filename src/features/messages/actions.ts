@@ -1,4 +1,4 @@
-import { ConflictError, ForbiddenError, NotFoundError } from '../../core/errors.ts'
+import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf, uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Store } from '../../events/store.ts'
@@ -33,10 +33,11 @@ export const sendStatement = {
       WHERE id = $2 AND deleted_at IS NULL AND NOT blocked
         AND EXISTS (SELECT 1 FROM me)
         AND NOT EXISTS (SELECT 1 FROM messages WHERE author_id = $3 AND client_message_id = $4)
+        AND ($8::uuid IS NULL OR EXISTS (SELECT 1 FROM messages WHERE id = $8 AND chat_id = $2))
       RETURNING last_sequence, last_activity_at
     ), m AS (
-      INSERT INTO messages (id, chat_id, sequence, author_id, sender, text, client_message_id, content_hash, created_at)
-      SELECT $1, $2, c.last_sequence, $3, $5, $6, $4, $7, c.last_activity_at FROM c
+      INSERT INTO messages (id, chat_id, sequence, author_id, sender, text, client_message_id, content_hash, reply_to_id, created_at)
+      SELECT $1, $2, c.last_sequence, $3, $5, $6, $4, $7, $8, c.last_activity_at FROM c
       RETURNING *
     ), e AS (
       INSERT INTO events (kind, chat_id, subject_id, sequence, created_at)
@@ -70,12 +71,15 @@ export async function sendMessage(
     chatId: globalChatId,
     clientMessageId,
     text,
+    replyToId: globalReplyToId,
     sender: givenSender,
   } = parseInput(sendMessageInput, input)
   const chatId = parseIdOf('Chat', globalChatId)
   if (chatId === null) throw new NotFoundError('chat')
   const sender = givenSender ?? 'USER'
-  const content = JSON.stringify([chatId, sender, text])
+  const replyToId = globalReplyToId == null ? null : parseIdOf('Message', globalReplyToId)
+  if (globalReplyToId != null && replyToId === null) throw nothingToReplyTo()
+  const content = JSON.stringify([chatId, sender, text, ...(replyToId === null ? [] : [replyToId])])
   try {
     const [row] = await store.writeStatement<MessageViewRow>(sendStatement, [
       uuidv7(),
@@ -85,27 +89,37 @@ export async function sendMessage(
       sender,
       text,
       store.keyedHash.hash('message', content),
+      replyToId,
     ])
     if (row !== undefined) return { message: toMessageView(row), deduplicated: false }
   } catch (error) {
     // Two retries at once: the index let one of them in, and this one finds it below.
     if ((error as { code?: string }).code !== uniqueViolation) throw error
   }
-  return findSent(store, viewer, { chatId, clientMessageId, content })
+  return findSent(store, viewer, { chatId, clientMessageId, content, replyToId })
 }
 
 async function findSent(
   store: Store,
   viewer: Viewer,
-  { chatId, clientMessageId, content }: { chatId: string; clientMessageId: string; content: string },
+  {
+    chatId,
+    clientMessageId,
+    content,
+    replyToId,
+  }: { chatId: string; clientMessageId: string; content: string; replyToId: string | null },
 ): Promise<{ message: MessageView; deduplicated: boolean }> {
   const [row] = await store.query<MessageViewRow & { content_hash: Buffer | null }>(findSentStatement, [
     viewer.userId,
     clientMessageId,
   ])
   if (row === undefined) {
-    // Nothing but a block keeps a member from sending.
-    throw (await findChats(store, viewer, [chatId])).has(chatId) ? keptApart() : new NotFoundError('chat')
+    if (!(await findChats(store, viewer, [chatId])).has(chatId)) throw new NotFoundError('chat')
+    const original =
+      replyToId === null ? null : (await findMessages(store, viewer, [replyToId])).get(replyToId)
+    if (original !== null && original?.chatId !== chatId) throw nothingToReplyTo()
+    // Nothing but a block keeps a member from sending now.
+    throw keptApart()
   }
   // What is not known any more (it was sent before hashes had a key) counts as the same.
   const { content_hash: known } = row
@@ -121,16 +135,27 @@ async function findSent(
   return { message, deduplicated: true }
 }
 
-/** The row of a direct chat is locked against being blocked meanwhile; the others need no lock. */
+const nothingToReplyTo = () =>
+  new ValidationError([{ path: ['replyToId'], message: 'There is no such message in this chat.' }])
+
+/**
+ * The row of a direct chat is locked against being blocked meanwhile; the others need no lock. The message's own
+ * is, so that of two edits at once each keeps the text that it replaces.
+ */
 const editStatement = {
   name: 'messages_edit',
   text: `WITH open AS (
       SELECT 1 FROM chats WHERE id = $4 AND NOT blocked FOR SHARE
-    ), m AS (
-      UPDATE messages SET text = $3, edited_at = clock_timestamp()
+    ), old AS (
+      SELECT id, text, coalesce(edited_at, created_at) AS since FROM messages
       WHERE id = $1 AND author_id = $2 AND deleted_at IS NULL AND text <> $3
         AND ($4 IS NULL OR EXISTS (SELECT 1 FROM open))
-      RETURNING ${messageColumns.replaceAll('m.', '')}
+      FOR NO KEY UPDATE
+    ), m AS (
+      UPDATE messages m SET text = $3, edited_at = clock_timestamp() FROM old WHERE m.id = old.id
+      RETURNING ${messageColumns}
+    ), kept AS (
+      INSERT INTO message_revisions (id, message_id, author_id, text, created_at) SELECT $5, id, $2, text, since FROM old
     ), e AS (
       INSERT INTO events (kind, chat_id, subject_id, sequence)
       SELECT 'MESSAGE_EDITED', chat_id, id, sequence FROM m
@@ -154,27 +179,18 @@ export async function editMessage(store: Store, viewer: Viewer, input: unknown):
   if (message.text === text) return message
   if (blocked) throw keptApart()
   const directChatId = inGroup ? null : message.chatId
-  const values = [message.id, viewer.userId, text, directChatId]
+  const values = [message.id, viewer.userId, text, directChatId, uuidv7()]
   const [row] = await store.writeStatement<MessageViewRow>(editStatement, values)
   // Without a row it was deleted, edited to this very text or blocked between the two statements: look again.
   return row === undefined ? editMessage(store, viewer, input) : toMessageView(row)
 }
 
-const deleteStatement = {
-  name: 'messages_delete',
-  text: `WITH m AS (
-      UPDATE messages SET text = NULL, deleted_at = clock_timestamp()
-      WHERE id = $1 AND deleted_at IS NULL
-      RETURNING ${messageColumns.replaceAll('m.', '')}
-    ), e AS (
-      INSERT INTO events (kind, chat_id, subject_id, sequence)
-      SELECT 'MESSAGE_DELETED', chat_id, id, sequence FROM m
-    )
-    SELECT ${messageViewColumns} FROM m LEFT JOIN users u ON u.id = m.author_id`,
-}
+const deleteStatement = `UPDATE messages SET text = NULL, deleted_at = clock_timestamp()
+  WHERE id = $1::uuid AND deleted_at IS NULL RETURNING deleted_at`
 
 /**
- * Turns a message into a tombstone: its text is gone from the database, its place stays. A message
+ * Turns a message into a tombstone: its text, its earlier texts and the reactions to it are gone from the
+ * database, its place stays. A message
  * that is deleted already is returned as it is.
  * @throws NotFoundError
  * @throws ForbiddenError for a message of someone else, unless the viewer is owner or admin of the group
@@ -189,8 +205,17 @@ export async function deleteMessage(
   if (!canDelete(viewer, access)) {
     throw new ForbiddenError('Only its author, or an owner or admin of the group, can delete a message.')
   }
-  const [row] = await store.writeStatement<MessageViewRow>(deleteStatement, [access.message.id])
-  return row === undefined
+  const { id, chatId, sequence } = access.message
+  const deletedAt = await store.write(async ({ prisma, append }) => {
+    const [deleted] = await prisma.$queryRawUnsafe<{ deleted_at: Date }[]>(deleteStatement, id)
+    if (deleted === undefined) return null
+    // In a statement of their own: it sees what an edit or a reaction has added that the first one waited for.
+    await prisma.messageRevision.deleteMany({ where: { messageId: id } })
+    await prisma.reaction.deleteMany({ where: { messageId: id } })
+    await append({ kind: 'MESSAGE_DELETED', chatId, subjectId: id, sequence })
+    return deleted.deleted_at
+  })
+  return deletedAt === null
     ? (await accessMessage(store, viewer, input.messageId)).message
-    : toMessageView(row)
+    : { ...access.message, text: null, deletedAt }
 }

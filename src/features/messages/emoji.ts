@@ -2,7 +2,7 @@ const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
 /** What may follow the first sign of an emoji: skin tones, joined signs, presentation, the letters of a flag's tag. */
 const pictographs =
-  /^(\p{Extended_Pictographic}|\p{Emoji_Modifier})([\p{Extended_Pictographic}\p{Emoji_Modifier}\u200d\ufe0f\u{e0020}-\u{e007f}])*$/u
+  /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier})(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f|[\u{e0020}-\u{e007f}])*$/u
 const flag = /^\p{Regional_Indicator}{2}$/u
 const keycap = /^[0-9#*]\ufe0f?\u20e3$/
 
@@ -23,7 +23,9 @@ export function parseEmoji(text: string): string | null {
   if (flag.test(emoji)) return emoji
   if (keycap.test(emoji)) return `${bare[0]}\ufe0f\u20e3`
   if (!pictographs.test(emoji) || bare.at(-1) === '\u200d') return null
-  return bare.map((point, index) => (needsPresentation(point, bare[index + 1]) ? `${point}\ufe0f` : point)).join('')
+  return bare
+    .map((point, index) => (needsPresentation(point, bare[index + 1]) ? `${point}\ufe0f` : point))
+    .join('')
 }
 
 /** Signs that are text by default say that they are meant as pictures, unless a skin tone says so already. */

@@ -6,10 +6,20 @@ import { viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
 import { Chat, loadChat, pageKey } from '../chats/schema.ts'
-import { User } from '../users/schema.ts'
+import { User, UserConnection } from '../users/schema.ts'
 import { canDelete, canEdit, findMessages, type MessageView } from './access.ts'
 import { deleteMessage, editMessage, sendMessage } from './actions.ts'
 import { defaultMessagePage, findLastMessages, listMessages, toMessageEdge } from './lists.ts'
+import {
+  addReaction,
+  findReactions,
+  listReactors,
+  maxReactionKinds,
+  type ReactionGroup,
+  reactionKey,
+  removeReaction,
+} from './reactions.ts'
+import { listRevisions, type Revision } from './revisions.ts'
 
 const MessageSender = builder.enumType('MessageSender', {
   description: 'Whose words a message is.',
@@ -19,6 +29,46 @@ const MessageSender = builder.enumType('MessageSender', {
     SYSTEM: { description: 'Written by the server.' },
   } as const,
 })
+
+const ReactionGroupType = builder.objectRef<ReactionGroup>('ReactionGroup').implement({
+  description: 'Reactions to a message with the same emoji.',
+  fields: (t) => ({
+    emoji: t.exposeString('emoji', {
+      description: 'One emoji, fully qualified: however a client wrote it, the same one has one form.',
+    }),
+    count: t.exposeInt('count', { description: 'How many people reacted with it.' }),
+    viewerHasReacted: t.exposeBoolean('viewerHasReacted', {
+      description: 'Whether the viewer is one of them.',
+    }),
+    users: t.connection(
+      {
+        type: User,
+        complexity: pageCost(),
+        description: 'Who they are, in the order of reacting. Pages of 20 unless asked otherwise.',
+        resolve: async (group, args, context) => {
+          const load = (keys: readonly string[]) => listReactors(context.store, keys, args)
+          const page = await context.batch.load(`reactors:${pageKey(args)}`, reactionKey(group), load)
+          if (page === undefined) throw new NotFoundError('reaction')
+          return page
+        },
+      },
+      UserConnection,
+    ),
+  }),
+})
+
+const MessageRevision = builder.objectRef<Revision>('MessageRevision').implement({
+  description: 'A text that a message had before it was edited.',
+  fields: (t) => ({
+    text: t.exposeString('text', { description: 'The text, exactly as it was.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When the message had got it.' }),
+  }),
+})
+
+const MessageRevisionConnection = builder.connectionObject(
+  { type: MessageRevision, name: 'MessageRevisionConnection', description: 'A page of earlier texts.' },
+  { name: 'MessageRevisionEdge', description: 'An earlier text in a page.' },
+)
 
 export const Message = builder.prismaObject('Message', {
   description: 'One message. Who is in its chat sees it.',
@@ -67,6 +117,31 @@ export const Message = builder.prismaObject('Message', {
       description:
         'When it was deleted; null while it stands. A deleted message keeps its place as a tombstone.',
     }),
+    reactions: t.field({
+      type: [ReactionGroupType],
+      complexity: { field: 1, multiplier: 5 },
+      description: `The reactions, one group for each emoji, at most ${maxReactionKinds}, in the order of their first. None once deleted.`,
+      resolve: async (message, _args, context) => {
+        const viewer = viewerOf(context)
+        const load = (ids: readonly string[]) => findReactions(context.store, viewer, ids)
+        return (await context.batch.load('reactions', message.id, load)) ?? []
+      },
+    }),
+    revisions: t.connection(
+      {
+        type: MessageRevision,
+        complexity: pageCost(),
+        description:
+          'The texts that it had before, oldest first; its text of now is not one of them. None if it was never edited, and none once deleted. Pages of 20 unless asked otherwise.',
+        resolve: async (message, args, context) => {
+          const load = (ids: readonly string[]) => listRevisions(context.store, ids, args)
+          const page = await context.batch.load(`revisions:${pageKey(args)}`, message.id, load)
+          if (page === undefined) throw new NotFoundError('message')
+          return page
+        },
+      },
+      MessageRevisionConnection,
+    ),
     viewerCanEdit: t.boolean({
       description:
         'Whether `editMessage` would let the viewer, but for a block in a direct chat, which does not show here.',
@@ -84,6 +159,21 @@ export const Message = builder.prismaObject('Message', {
     }),
   }),
 })
+
+builder.prismaObjectField(Message, 'replyTo', (t) =>
+  t.field({
+    type: Message,
+    nullable: true,
+    description:
+      'The message of the same chat that it answers; a tombstone, if that was deleted since. Null when it answers none.',
+    resolve: async (message, _args, context) => {
+      if (message.replyToId === null) return null
+      const viewer = viewerOf(context)
+      const load = (ids: readonly string[]) => findMessages(context.store, viewer, ids)
+      return (await context.batch.load('message', message.replyToId, load)) ?? null
+    },
+  }),
+)
 
 export const MessageEdge = builder.edgeObject({
   type: Message,
@@ -168,7 +258,57 @@ const DeleteMessagePayload = builder.objectRef<{ message: MessageView }>('Delete
   }),
 })
 
+const reactionPayload = (name: string, description: string) =>
+  builder.objectRef<{ message: MessageView }>(name).implement({
+    description,
+    fields: (t) => ({
+      message: t.field({
+        type: Message,
+        description: 'The message, with its `reactions` as they are now.',
+        resolve: ({ message }) => message,
+      }),
+    }),
+  })
+
+const AddReactionPayload = reactionPayload('AddReactionPayload', "The viewer's reaction is there.")
+const RemoveReactionPayload = reactionPayload('RemoveReactionPayload', "The viewer's reaction is not there.")
+
+const emojiDescription =
+  'One emoji of any kind: flags, skin tones and joined ones included. A heart with and without the sign for "as a picture" is the same.'
+
 builder.mutationFields((t) => ({
+  addReaction: t.fieldWithInput({
+    type: AddReactionPayload,
+    description: `Puts the viewer's emoji at a message. A message has at most ${maxReactionKinds} kinds of emoji, and of each one reaction a person. Doing it again changes nothing.`,
+    typeOptions: { name: 'AddReactionInput', description: 'Which emoji, and where.' },
+    errors: {
+      types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
+      union: { name: 'AddReactionResult', description: 'The message, or why there is no reaction.' },
+    },
+    input: {
+      messageId: t.input.id({ required: true, description: 'The id of the message.' }),
+      emoji: t.input.string({ required: true, description: emojiDescription }),
+    },
+    resolve: async (_root, { input }, context) => ({
+      message: await addReaction(context.store, viewerOf(context), input),
+    }),
+  }),
+  removeReaction: t.fieldWithInput({
+    type: RemoveReactionPayload,
+    description: "Takes the viewer's emoji at a message back. Where there is none nothing changes.",
+    typeOptions: { name: 'RemoveReactionInput', description: 'Which emoji, and where.' },
+    errors: {
+      types: [ValidationError, NotFoundError],
+      union: { name: 'RemoveReactionResult', description: 'The message, or why nothing was done.' },
+    },
+    input: {
+      messageId: t.input.id({ required: true, description: 'The id of the message.' }),
+      emoji: t.input.string({ required: true, description: emojiDescription }),
+    },
+    resolve: async (_root, { input }, context) => ({
+      message: await removeReaction(context.store, viewerOf(context), input),
+    }),
+  }),
   sendMessage: t.fieldWithInput({
     type: SendMessagePayload,
     description:
@@ -190,6 +330,7 @@ builder.mutationFields((t) => ({
         description:
           'The text, 1 to 5,000 Unicode code points, not blank; no control characters but tab and newline. Kept exactly as sent.',
       }),
+      replyToId: t.input.id({ description: 'The id of the message of the same chat that it answers.' }),
       sender: t.input.field({
         type: MessageSender,
         description: 'Default `USER`; `BOT` marks what a program wrote for you. `SYSTEM` is refused.',

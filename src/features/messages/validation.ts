@@ -25,6 +25,7 @@ export const sendMessageInput = z.object({
     })
     .refine((id) => !hasForbiddenCharacter(id), 'The client message id must not contain control characters.'),
   text,
+  replyToId: z.string().nullish(),
   sender: z
     .enum(['USER', 'BOT', 'SYSTEM'])
     .refine((sender) => sender !== 'SYSTEM', 'SYSTEM messages are written by the server alone.')

@@ -126,6 +126,7 @@ export function eraseStep(store: Store): Promise<boolean> {
     const more =
       (await eraseDeadChat(prisma, erasure)) ||
       (await eraseMessages(prisma, erasure)) ||
+      (await eraseReactions(prisma, erasure)) ||
       (await eraseActor(prisma, erasure))
     if (more) return true
     // Told when it is true: whoever reads a chat again upon this finds no text of theirs.
@@ -179,15 +180,25 @@ async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<
       ORDER BY id LIMIT ${batchSize}
     ) RETURNING id`
   const ids = done.map(({ id }) => id).sort()
+  await prisma.messageRevision.deleteMany({ where: { messageId: { in: ids } } })
+  if (erase) await prisma.reaction.deleteMany({ where: { messageId: { in: ids } } })
   const doneThrough = ids.length < batchSize ? lastUuid : (ids.at(-1) ?? lastUuid)
   await prisma.erasure.update({ where: { id: erasure.id }, data: { doneThrough }, select: { id: true } })
   return true
 }
 
+async function eraseReactions(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
+  const count = await prisma.$executeRaw`
+    DELETE FROM reactions WHERE id IN (
+      SELECT id FROM reactions WHERE user_id = ${user_id}::uuid ORDER BY id LIMIT ${batchSize}
+    )`
+  return count > 0
+}
+
 /** Log entries that name the account as the one who did something. */
 async function eraseActor(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
   const count = await prisma.$executeRaw`
-    UPDATE events SET actor_id = NULL WHERE position IN (
+    UPDATE events SET actor_id = NULL, detail = NULL WHERE position IN (
       SELECT position FROM events WHERE actor_id = ${user_id}::uuid LIMIT ${batchSize}
     )`
   return count > 0

@@ -46,9 +46,15 @@ interface MessageRow {
   readonly sender: MessageSender
   readonly text: string | null
   readonly client_message_id: string | null
+  readonly reply_to_id: string | null
   readonly created_at: Date
   readonly edited_at: Date | null
   readonly deleted_at: Date | null
+}
+
+interface ReactionRow {
+  readonly message_id: string
+  readonly emoji: string
 }
 
 interface BlockRow {
@@ -101,7 +107,8 @@ const sections: readonly Section[] = [
   ),
   section<MessageRow>(
     'messages',
-    `SELECT id AS key, chat_id, sequence, sender, text, client_message_id, created_at, edited_at, deleted_at
+    `SELECT id AS key, chat_id, sequence, sender, text, client_message_id, reply_to_id,
+        created_at, edited_at, deleted_at
       FROM messages WHERE author_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
     (row) => ({
       id: toGlobalId('Message', row.key),
@@ -110,10 +117,26 @@ const sections: readonly Section[] = [
       sender: row.sender,
       text: row.text,
       clientMessageId: row.client_message_id,
+      replyToId: row.reply_to_id === null ? null : toGlobalId('Message', row.reply_to_id),
       createdAt: row.created_at,
       editedAt: row.edited_at,
       deletedAt: row.deleted_at,
     }),
+  ),
+  section<{ readonly message_id: string; readonly text: string; readonly created_at: Date }>(
+    'earlierTexts',
+    `SELECT id AS key, message_id, text, created_at FROM message_revisions
+      WHERE author_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
+    (row) => ({
+      messageId: toGlobalId('Message', row.message_id),
+      text: row.text,
+      createdAt: row.created_at,
+    }),
+  ),
+  section<ReactionRow>(
+    'reactions',
+    `SELECT id AS key, message_id, emoji FROM reactions WHERE user_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
+    (row) => ({ messageId: toGlobalId('Message', row.message_id), emoji: row.emoji }),
   ),
   section<BlockRow>(
     'blockedUsers',

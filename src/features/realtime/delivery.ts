@@ -19,6 +19,8 @@ export const clientEventKinds = [
   'CHAT_READ',
   'USER_UPDATED',
   'ACCOUNT_ERASED',
+  'REACTION_ADDED',
+  'REACTION_REMOVED',
 ] as const satisfies readonly EventKind[]
 export type ClientEventKind = (typeof clientEventKinds)[number]
 
@@ -42,12 +44,22 @@ export type Delivery =
       readonly userId: string
       readonly messages: ErasedMessages
     })
+  | ReactionDelivery<'REACTION_ADDED'>
+  | ReactionDelivery<'REACTION_REMOVED'>
   | (DeliveryBase & { readonly kind: 'CAUGHT_UP' })
 
 interface MessageDelivery<Kind extends EventKind> extends DeliveryBase {
   readonly kind: Kind
   readonly chat: ChatView
   readonly message: MessageView
+}
+
+interface ReactionDelivery<Kind extends EventKind> extends DeliveryBase {
+  readonly kind: Kind
+  readonly chat: ChatView
+  readonly message: MessageView
+  readonly user: PublicUser
+  readonly emoji: string
 }
 
 interface DeliveryBase {
@@ -79,7 +91,9 @@ const messagesStatement = {
  */
 export async function hydrate(store: Store, events: readonly LogEvent[]): Promise<Map<number, Delivery>> {
   const chatIds = unique(events.map((event) => event.chatId))
-  const messageIds = unique(events.map((event) => (isMessageKind(event.kind) ? event.subjectId : null)))
+  const messageIds = unique(
+    events.map((event) => (isMessageKind(event.kind) || isReactionKind(event.kind) ? event.subjectId : null)),
+  )
   const userIds = unique(events.map(userOf))
   const reads = events.filter((event) => event.kind === 'CHAT_READ')
   const [chats, messages, users, members] = await Promise.all([
@@ -136,6 +150,14 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
       if (reader === undefined || member === undefined || event.sequence === null) return null
       return { position, occurredAt, kind: event.kind, chat, reader, member, sequence: event.sequence }
     }
+    case 'REACTION_ADDED':
+    case 'REACTION_REMOVED': {
+      const message = loaded.messages.get(event.subjectId ?? '')
+      const user = loaded.users.get(userOf(event) ?? '')
+      const { detail: emoji } = event
+      if (message === undefined || user === undefined || emoji === null) return null
+      return { position, occurredAt, kind: event.kind, chat, message, user, emoji } as Delivery
+    }
     case 'ACCOUNT_ERASED': {
       if (event.subjectId === null) return null
       const messages = event.sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE'
@@ -148,7 +170,7 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
 
 /** Whom an entry is about, where there is such an account still. */
 function userOf(event: LogEvent): string | null {
-  if (event.kind === 'CHAT_READ') return event.actorId
+  if (event.kind === 'CHAT_READ' || isReactionKind(event.kind)) return event.actorId
   return event.kind === 'USER_UPDATED' ? event.subjectId : null
 }
 
@@ -158,6 +180,10 @@ function memberKey(chatId: string, userId: string | null): string {
 
 function isMessageKind(kind: EventKind): boolean {
   return kind === 'MESSAGE_ADDED' || kind === 'MESSAGE_EDITED' || kind === 'MESSAGE_DELETED'
+}
+
+function isReactionKind(kind: EventKind): boolean {
+  return kind === 'REACTION_ADDED' || kind === 'REACTION_REMOVED'
 }
 
 function unique(ids: readonly (string | null)[]): string[] {

@@ -36,6 +36,8 @@ const typeNames = {
   CHAT_READ: 'ChatRead',
   USER_UPDATED: 'UserUpdated',
   ACCOUNT_ERASED: 'AccountErased',
+  REACTION_ADDED: 'ReactionAdded',
+  REACTION_REMOVED: 'ReactionRemoved',
   CAUGHT_UP: 'CaughtUp',
 } as const satisfies Record<Delivery['kind'], string>
 
@@ -141,6 +143,24 @@ builder.objectRef<Of<'ACCOUNT_ERASED'>>('AccountErased').implement({
     }),
   }),
 })
+
+const reactionEvent = (name: 'ReactionAdded' | 'ReactionRemoved', description: string) =>
+  builder.objectRef<Of<'REACTION_ADDED' | 'REACTION_REMOVED'>>(name).implement({
+    description,
+    interfaces: [Event],
+    fields: (t) => ({
+      chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+      message: t.field({
+        type: Message,
+        description: 'The message, with its `reactions` as they are now.',
+        resolve: ({ message }) => message,
+      }),
+      user: t.field({ type: User, description: 'Whose reaction.', resolve: ({ user }) => user }),
+      emoji: t.exposeString('emoji', { description: 'Which emoji.' }),
+    }),
+  })
+reactionEvent('ReactionAdded', 'Someone reacted to a message.')
+reactionEvent('ReactionRemoved', 'Someone took a reaction back.')
 
 builder.objectRef<Of<'CAUGHT_UP'>>('CaughtUp').implement({
   description:

@@ -1,0 +1,42 @@
+import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
+import { groupBy } from '../../core/group-by.ts'
+import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
+import type { Store } from '../../events/store.ts'
+
+/** A text that a message had before it was edited. */
+export interface Revision {
+  readonly text: string
+  readonly createdAt: Date
+}
+
+const revisionsPage = (
+  order: 'ASC' | 'DESC',
+) => `SELECT r.message_id, r.id, r.text, r.created_at AS "createdAt"
+  FROM unnest($1::uuid[]) AS k(message_id)
+  CROSS JOIN LATERAL (
+    SELECT * FROM message_revisions WHERE message_id = k.message_id
+      AND ($2::uuid IS NULL OR id > $2) AND ($3::uuid IS NULL OR id < $3)
+    ORDER BY id ${order} LIMIT $4
+  ) r`
+const revisionsForward = { name: 'message_revisions_forward', text: revisionsPage('ASC') }
+const revisionsBackward = { name: 'message_revisions_backward', text: revisionsPage('DESC') }
+
+/** A page of the earlier texts of each of these messages, oldest first; one statement for all. */
+export async function listRevisions(
+  store: Store,
+  messageIds: readonly string[],
+  args: PageArgs,
+): Promise<Map<string, Connection<Revision>>> {
+  const page = parsePageArgs(args)
+  const { after, before } = decodeBounds('v', page, ['uuid'])
+  const rows = await store.query<Revision & { message_id: string; id: string }>(
+    page.backward ? revisionsBackward : revisionsForward,
+    [messageIds, after?.[0] ?? null, before?.[0] ?? null, page.limit + 1],
+  )
+  const byMessage = groupBy(rows, (row) => row.message_id)
+  const toEdge = ({ id, text, createdAt }: (typeof rows)[number]) => ({
+    cursor: encodeCursor('v', id),
+    node: { text, createdAt },
+  })
+  return new Map(messageIds.map((id) => [id, toConnection(byMessage.get(id) ?? [], page, toEdge)]))
+}
