@@ -113,6 +113,9 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   made.push(bell.dispose)
   const keyedHash = createKeyedHash(options.jwtSecrets)
   const store = createStore(database, bell, keyedHash)
+  if (config.production && !config.rateLimits) {
+    logger.warn('RATE_LIMITS is off: anyone may try passwords without end')
+  }
   const budgets = await createBudgets({ database, config, logger, made })
   const [auth, feed] = await Promise.all([
     createAuth({

@@ -21,7 +21,11 @@ export function createGate(width: number): Gate {
   }
 }
 
-/** A gate with a line of bounded length: whoever comes when it is full is sent away. */
+/**
+ * A gate for work that fills a processor core: with a line of bounded length, and with rests. Whoever comes when
+ * the line is full is sent away. While others wait, each piece of work is followed by a rest as long as itself:
+ * a core that is never free makes everything else on the machine, the database too, wait for its turn.
+ */
 export interface BoundedGate {
   /** @throws RateLimitedError when the line is full */
   run: Gate
@@ -50,22 +54,25 @@ export function createBoundedGate(width: number, longest: number): BoundedGate {
     async check() {
       if (isFull()) await refuseNow()
     },
-    async run(work) {
+    async run<Result>(work: () => Promise<Result>) {
       if (isFull()) return refuseNow()
       inside++
-      try {
-        return await gate(async () => {
+      return new Promise<Result>((resolve) => {
+        void gate(async () => {
           const began = performance.now()
-          const result = await work()
+          const result = work()
+          resolve(result)
+          await result.catch(() => {})
+          if (inside > width) await rest(performance.now() - began)
           typicalMs += (performance.now() - began - typicalMs) / 8
-          return result
+          inside--
         })
-      } finally {
-        inside--
-      }
+      })
     },
   }
 }
+
+const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Lets a number of pieces of work run at a time, of each key one, so that nobody stands in anybody's way. */
 export type FairGate = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>

@@ -5,7 +5,7 @@ import { RateLimitedError } from './errors.ts'
  * For how long a refusal is held back, in milliseconds. Whoever asks again as soon as they are answered is
  * slowed down by it, and the server spends no time on them.
  */
-const heldBackMs = 100
+const heldBackMs = 500
 
 /**
  * @param retryAfterMs from now

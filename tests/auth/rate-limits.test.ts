@@ -216,8 +216,12 @@ test('processes share the limits, and a restart forgets nothing', async () => {
   await restarted.dispose()
 })
 
-test('with RATE_LIMITS=off nothing is limited', async () => {
-  const unlimited = await startTestApp({ database: app.database, config: { rateLimits: false } })
+test('with RATE_LIMITS=off nothing is limited, which the log says in production', async () => {
+  const unlimited = await startTestApp({
+    database: app.database,
+    config: { rateLimits: false, production: true },
+  })
+  expect(unlimited.logs.map(({ msg }) => msg)).toEqual([expect.stringContaining('RATE_LIMITS')])
   const name = newName()
   expect(await outcomes(12, () => login(name, '', undefined, unlimited))).toEqual(times(12, wrong))
   await unlimited.dispose()

@@ -127,7 +127,7 @@ describe('the document', () => {
     expect(document.givenTitles).toEqual([{ chatId: group, title: 'The "group" of 🙂' }])
   })
 
-  test('has every message of the account exactly as it was sent, and nobody else’s', async () => {
+  test("has every message of the account exactly as it was sent, and nobody else's", async () => {
     const [alice, bob] = [await app.register('alice'), await app.register('bob')]
     const [direct, group] = [await createDirectChat(alice, bob.id), await createGroupChat(bob, [alice.id])]
     const texts = [

@@ -40,19 +40,43 @@ test('whoever finds the line full is sent away, and told when it will be worked 
   expect(await gate.run(async () => 'next')).toBe('next')
 })
 
+test('while others wait a rest follows each piece of work, as long as itself; its result does not wait', async () => {
+  vi.useFakeTimers()
+  const gate = createBoundedGate(1, 2)
+  const log: string[] = []
+  const work = (name: string) =>
+    gate
+      .run(async () => {
+        log.push(`${name} begins`)
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      })
+      .then(() => log.push(`${name} is done`))
+  const both = [work('first'), work('second')]
+  await vi.advanceTimersByTimeAsync(100)
+  expect(log).toEqual(['first begins', 'first is done'])
+  await vi.advanceTimersByTimeAsync(99)
+  expect(log).toHaveLength(2)
+  await vi.advanceTimersByTimeAsync(101)
+  await Promise.all(both)
+  // Nobody waits any more.
+  await Promise.all([work('third'), vi.advanceTimersByTimeAsync(100)])
+  expect(log.slice(2)).toEqual(['second begins', 'second is done', 'third begins', 'third is done'])
+  vi.useRealTimers()
+})
+
 test('the slower the work, the longer one is told to wait', async () => {
   const gate = createBoundedGate(1, 1)
   let now = 0
   vi.spyOn(performance, 'now').mockImplementation(() => now)
   for (let i = 0; i < 50; i++) {
     await gate.run(async () => {
-      now += 3_000
+      now += 30_000
     })
   }
   const inside = [1, 2].map(() => gate.run(() => Promise.resolve()))
   const refusal = await gate.check().catch((error) => error)
-  expect(refusal.retryAfterMs).toBeGreaterThan(5_000)
-  expect(refusal.retryAfterMs).toBeLessThan(6_000)
+  expect(refusal.retryAfterMs).toBeGreaterThan(50_000)
+  expect(refusal.retryAfterMs).toBeLessThan(60_000)
   await Promise.all(inside)
   vi.restoreAllMocks()
 })

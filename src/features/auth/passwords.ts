@@ -23,11 +23,15 @@ export interface Passwords {
 const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
 
 /** Of passwords that wait to be hashed or checked: some seconds' worth. */
-const longestLine = 200
+const longestLine = 100
+
+/** Hashing takes a thread of libuv's four; one is left to files and names. */
+const mostAtATime = 3
 
 export async function createPasswords(options: { concurrency?: number } = {}): Promise<Passwords> {
   // Hashing fills a core. One is left to everything else, so that a flood of logins delays logins only.
-  const gate = createBoundedGate(options.concurrency ?? Math.max(1, availableParallelism() - 1), longestLine)
+  const spare = Math.max(1, availableParallelism() - 1)
+  const gate = createBoundedGate(options.concurrency ?? Math.min(spare, mostAtATime), longestLine)
   const nobody = await argon2.hash('a password that no account has', parameters)
   return {
     check: gate.check,
