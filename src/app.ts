@@ -7,6 +7,7 @@ import { createKeyedHash } from './core/keyed-hash.ts'
 import { createLogger, type Logger } from './core/logger.ts'
 import { createWorker } from './core/worker.ts'
 import { createDatabase, type Database } from './db/client.ts'
+import { loadHashKey } from './db/hash-key.ts'
 import { createPostgresBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
 import { createStore, type Store } from './events/store.ts'
@@ -111,7 +112,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   made.push(background.dispose)
   const bell = createPostgresBell({ database: control, logger })
   made.push(bell.dispose)
-  const keyedHash = createKeyedHash(options.jwtSecrets)
+  const keyedHash = createKeyedHash(await loadHashKey(control, options.jwtSecrets, logger))
   const store = createStore(database, bell, keyedHash)
   if (config.production && !config.rateLimits) {
     logger.warn('RATE_LIMITS is off: anyone may try passwords without end')
@@ -178,7 +179,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     authenticator,
     addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
-    sendExport: createExportSender({ store, links }),
+    sendExport: createExportSender({ store, links, onSessionRevoked: feed.onSessionRevoked }),
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,

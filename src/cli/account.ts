@@ -29,25 +29,30 @@ function isAccountChange(word: string): word is AccountChange {
 
 /** Changes the state of an account, also under a running server, and says what came of it. */
 export async function changeAccount(config: Config, { change, identifier }: AccountArguments): Promise<void> {
-  await withDatabase(config, { onWarning: warnOnTerminal, attach: true }, async ({ url }) => {
-    const store = openStore(url)
-    try {
-      const { username, email, endedSessions } = await changeAccountState(store, identifier, change)
-      console.log(
-        {
-          disable: `${username} is disabled: it cannot log in. Sessions ended: ${endedSessions}.`,
-          enable: `${username} is enabled: it can log in.`,
-          verify: `${email} of ${username} is verified.`,
-          unverify: `${email} of ${username} is not verified.`,
-        }[change],
-      )
-    } catch (error) {
-      if (error instanceof NotFoundError) throw new StartupError(`There is no account ${identifier}`)
-      throw error
-    } finally {
-      await store.dispose()
-    }
-  })
+  await withDatabase(
+    config,
+    { onWarning: warnOnTerminal, attach: true, existing: true },
+    async ({ url, place }) => {
+      const store = openStore(url)
+      try {
+        const { username, email, endedSessions } = await changeAccountState(store, identifier, change)
+        console.log(
+          {
+            disable: `${username} is disabled: it cannot log in. Sessions ended: ${endedSessions}.`,
+            enable: `${username} is enabled: it can log in.`,
+            verify: `${email} of ${username} is verified.`,
+            unverify: `${email} of ${username} is not verified.`,
+          }[change],
+        )
+      } catch (error) {
+        if (error instanceof NotFoundError)
+          throw new StartupError(`There is no account ${identifier} in the ${place}`)
+        throw error
+      } finally {
+        await store.dispose()
+      }
+    },
+  )
 }
 
 function openStore(url: string): Store & { dispose: () => Promise<void> } {
@@ -55,7 +60,7 @@ function openStore(url: string): Store & { dispose: () => Promise<void> } {
   const database = createDatabase({ url, onError: (error) => logger.warn({ err: error }) })
   const bell = createPostgresBell({ database, logger })
   // Nothing is recognised by a hash here, so that this takes no secret of the server's.
-  const keyedHash = createKeyedHash(['none'])
+  const keyedHash = createKeyedHash(new Uint8Array(32))
   return {
     ...createStore(database, bell, keyedHash),
     dispose: async () => {

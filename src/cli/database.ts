@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
 import { startEmbeddedPostgres } from '../db/embedded.ts'
 import { checkServer, migrate } from '../db/migrations.ts'
+import { StartupError } from '../db/startup-error.ts'
 import { Interrupted } from './failure.ts'
 import { onStopSignal } from './signals.ts'
 
@@ -21,6 +22,8 @@ export interface OpenOptions {
   readonly onExit?: (message: string) => void
   /** Where a running server has the embedded database open already, use it along with it. @default false */
   readonly attach?: boolean
+  /** Refuse to begin an embedded database where there is none. @default false */
+  readonly existing?: boolean
 }
 
 /**
@@ -40,8 +43,13 @@ export async function openDatabase(config: Config, options: OpenOptions): Promis
 }
 
 async function openEmbedded(dataDir: string, options: OpenOptions): Promise<OpenDatabase> {
-  const { onWarning, onExit, attach = false } = options
+  const { onWarning, onExit, attach = false, existing = false } = options
   const place = `embedded PostgreSQL in ${dataDir}`
+  if (existing && !existsSync(join(dataDir, 'postgres'))) {
+    throw new StartupError(
+      `There is no database in ${dataDir}: set DATABASE_URL, or DATA_DIR, as the server has it`,
+    )
+  }
   try {
     const server = await startEmbeddedPostgres({ dataDir, onWarning, ...(onExit && { onExit }) })
     try {

@@ -9,6 +9,7 @@ import { parseGlobalId, toGlobalId, uuidv7 } from '../core/ids.ts'
 import { createKeyedHash } from '../core/keyed-hash.ts'
 import { createLogger } from '../core/logger.ts'
 import { createDatabase } from '../db/client.ts'
+import { loadHashKey } from '../db/hash-key.ts'
 import { createPostgresBell } from '../events/bell.ts'
 import { createStore, type Store } from '../events/store.ts'
 import * as authActions from '../features/auth/actions.ts'
@@ -66,7 +67,8 @@ async function createTools(
   const database = createDatabase({ url, onError: (error) => logger.warn({ err: error }) })
   const bell = createPostgresBell({ database, logger })
   const jwtSecrets = loadJwtSecrets(config)
-  const store = createStore(database, bell, createKeyedHash(jwtSecrets))
+  const keyedHash = createKeyedHash(await loadHashKey(database, jwtSecrets, logger))
+  const store = createStore(database, bell, keyedHash)
   const auth = await createAuth({ store, config, jwtSecrets, limits: unlimited })
   const as = (username: string) => viewerNamed(store, username)
   return {

@@ -6,7 +6,8 @@
 
 export const errorCodes = {
   VALIDATION_FAILED: 'The input breaks a rule; `issues` names each problem with its place.',
-  INVALID_CREDENTIALS: 'The identifier or the password is wrong. Which of them is never told.',
+  INVALID_CREDENTIALS:
+    'The identifier or the password is wrong; which of them is never told. Where only a password is asked for, that.',
   INVALID_REFRESH_TOKEN: 'The refresh token is unknown, expired, revoked or was used already. Log in again.',
   FORBIDDEN: 'The viewer may see the thing, but not do this with it.',
   NOT_FOUND: 'There is no such thing, or the viewer may not see it. The two look the same on purpose.',
@@ -43,12 +44,13 @@ export class ValidationError extends UserError {
 export class AuthenticationError extends UserError {
   override readonly name = 'AuthenticationError'
   readonly code: 'INVALID_CREDENTIALS' | 'INVALID_REFRESH_TOKEN'
-  constructor(code: 'INVALID_CREDENTIALS' | 'INVALID_REFRESH_TOKEN') {
-    super(
-      code === 'INVALID_CREDENTIALS'
-        ? 'The username, email or password is wrong.'
-        : 'The refresh token is not valid any more. Log in again.',
-    )
+  constructor(
+    code: 'INVALID_CREDENTIALS' | 'INVALID_REFRESH_TOKEN',
+    message = code === 'INVALID_CREDENTIALS'
+      ? 'The username, email or password is wrong.'
+      : 'The refresh token is not valid any more. Log in again.',
+  ) {
+    super(message)
     this.code = code
   }
 }
@@ -106,6 +108,12 @@ export class RequestError extends Error {
     this.code = code
     this.details = details
   }
+}
+
+/** Why a token is worth nothing, and what there is to do: a session that is over cannot be refreshed. */
+export function tokenRefused(problem: string): RequestError {
+  const advice = problem === 'Session revoked' ? 'log in again' : 'log in again, or refresh'
+  return unauthenticated(`${problem}: ${advice}.`)
 }
 
 export function unauthenticated(message = 'Log in first: this needs a valid access token.'): RequestError {

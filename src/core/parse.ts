@@ -33,6 +33,9 @@ export function isBlank(text: string): boolean {
   return /^[\s\p{Default_Ignorable_Code_Point}\u2800]*$/u.test(text)
 }
 
+/** Line and paragraph separators, and what turns the direction of the text that stands around a name. */
+const notInLine = /[\n\t\u2028\u2029\u202a-\u202e\u2066-\u2069]/
+
 /** One line of visible text within limits, trimmed: a title, a display name, a device name. */
 export function lineOfText(name: string, limits: { min: number; max: number }) {
   const article = `${name} must have ${limits.min} to ${limits.max} characters.`
@@ -41,7 +44,7 @@ export function lineOfText(name: string, limits: { min: number; max: number }) {
     .trim()
     .refine((text) => codePointLength(text) >= limits.min && codePointLength(text) <= limits.max, article)
     .refine((text) => text === '' || !isBlank(text), `${name} must not be blank.`)
-    .refine((text) => !hasForbiddenCharacter(text) && !/[\n\t]/.test(text), {
+    .refine((text) => !hasForbiddenCharacter(text) && !notInLine.test(text), {
       message: `${name} must not contain control characters or line breaks.`,
     })
 }

@@ -1,3 +1,5 @@
+import { isDeadlock } from './violations.ts'
+
 /** What Postgres, its driver and Prisma say when there is no database to talk to right now, or no getting through. */
 const codes = new Set([
   'ECONNREFUSED',
@@ -34,6 +36,9 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { code, cause } = error as { code?: unknown; cause?: unknown }
   return (
-    (typeof code === 'string' && codes.has(code)) || words.test(error.message) || isDatabaseUnavailable(cause)
+    (typeof code === 'string' && codes.has(code)) ||
+    isDeadlock(error) ||
+    words.test(error.message) ||
+    isDatabaseUnavailable(cause)
   )
 }

@@ -1,4 +1,4 @@
-import { RequestError, unauthenticated } from '../core/errors.ts'
+import { RequestError, tokenRefused } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { createLru } from '../core/lru.ts'
 import type { Database } from '../db/client.ts'
@@ -123,7 +123,7 @@ export async function createFeed<Delivery extends Positioned>(options: {
         hydrate,
         lifetime: (fail) => {
           if (!endsWithSession) return () => {}
-          const end = (why: string) => fail(unauthenticated(`${why}: log in again, or refresh.`))
+          const end = (why: string) => fail(tokenRefused(why))
           const expiry = setTimeout(end, viewer.expiresAt - Date.now(), 'Token expired')
           if (revoked.get(viewer.sessionId)) end('Session revoked')
           const stopListening = hub.onSessionRevoked((sessionId) => {

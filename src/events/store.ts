@@ -66,7 +66,7 @@ export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash
       return result
     },
     async writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]) {
-      const rows = await database.query<Row>(statement, values)
+      const rows = await againAfterDeadlock(() => database.query<Row>(statement, values))
       if (rows.length > 0) bell.ring()
       return rows
     },

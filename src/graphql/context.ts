@@ -24,7 +24,7 @@ export interface Services {
 
 /** What one operation has at hand. */
 export interface Context extends Services {
-  /** Who is asking. A login in this operation makes it the one who logged in, for what is read below it. */
+  /** Who is asking. A login makes it the one who logged in, and the end of a session nobody, for the rest of the operation. */
   principal: Principal
   readonly closesWithSession: boolean
   readonly requestId: string

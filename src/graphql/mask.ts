@@ -1,5 +1,5 @@
 import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
-import { RequestError, type RequestErrorCode, UserError } from '../core/errors.ts'
+import { RateLimitedError, RequestError, type RequestErrorCode, UserError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { isDatabaseUnavailable } from '../db/unavailable.ts'
 
@@ -21,7 +21,12 @@ export function toClientError(error: unknown, options: { requestId: string; logg
   }
   const place = error instanceof GraphQLError ? placeOf(error) : {}
   if (cause instanceof RequestError || cause instanceof UserError) {
-    const details = cause instanceof RequestError ? cause.details : {}
+    const details =
+      cause instanceof RequestError
+        ? cause.details
+        : cause instanceof RateLimitedError
+          ? { retryAfterMs: cause.retryAfterMs }
+          : {}
     const status = httpStatus[cause.code as RequestErrorCode]
     return new GraphQLError(cause.message, {
       ...place,

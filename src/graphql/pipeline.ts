@@ -16,7 +16,7 @@ import {
   validate,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { RequestError, unauthenticated } from '../core/errors.ts'
+import { RequestError, tokenRefused, unauthenticated } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Principal } from '../features/auth/viewer.ts'
 import { createExecutor } from './executor.ts'
@@ -87,7 +87,7 @@ export function usePipeline(options: {
   const refuseStranger = (document: DocumentNode, context: TransportContext): void => {
     const { principal, tokenProblem } = context
     if (tokenProblem !== null && !isOpenDocument(document, 'badToken')) {
-      throw mask(unauthenticated(`${tokenProblem}: log in again, or refresh.`), context)
+      throw mask(tokenRefused(tokenProblem), context)
     }
     if (principal.kind === 'user') return
     if (!isOpenDocument(document, 'anonymous')) throw mask(unauthenticated(), context)

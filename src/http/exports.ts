@@ -7,31 +7,64 @@ import { ExportDeletedError, openDataExport, type StoredExport } from '../featur
 import { accepts } from './pages/send.ts'
 
 /**
- * Answers a request for the export behind a token; false when there is none, for whatever reason. A piece is
- * read when the client has taken the one before, and none any more when it has gone.
+ * Answers a request for the export behind a token, if there is one and the client may have it now. A piece is
+ * read when the client has taken the one before, and none any more when it has gone or its session has ended.
  */
 export type SendExport = (
   request: IncomingMessage,
   response: ServerResponse,
   token: string,
-) => Promise<boolean>
+) => Promise<'sent' | 'none' | 'busy'>
+
+/** Each holds a piece and what is made of it, whether the client reads or not. */
+const downloadsOfOne = 3
+const downloadsAtATime = 30
 
 export function createExportSender(options: {
   store: Store
   links: ExportLinks
+  onSessionRevoked: (listener: (sessionId: string) => void) => () => void
   /** How long a client may take nothing until it counts as gone, in milliseconds. @default a minute */
   idleMs?: number
 }): SendExport {
-  const { store, links, idleMs = 60_000 } = options
+  const { store, links, onSessionRevoked, idleMs = 60_000 } = options
+  const downloads = new Map<string, number>()
+  let underWay = 0
+
   return async (request, response, token) => {
     const link = links.verify(token)
-    const stored = link === null ? null : await openDataExport(store, link)
-    if (stored === null) return false
+    if (link === null) return 'none'
+    const ofUser = downloads.get(link.userId) ?? 0
+    if (ofUser >= downloadsOfOne || underWay >= downloadsAtATime) return 'busy'
+    downloads.set(link.userId, ofUser + 1)
+    underWay++
+    const stopListening = onSessionRevoked((sessionId) => {
+      if (sessionId === link.sessionId) response.destroy()
+    })
+    try {
+      const stored = await openDataExport(store, link)
+      if (stored === null) return 'none'
+      await sendStored(stored, request, response)
+      return 'sent'
+    } finally {
+      stopListening()
+      underWay--
+      const left = (downloads.get(link.userId) ?? 1) - 1
+      if (left > 0) downloads.set(link.userId, left)
+      else downloads.delete(link.userId)
+    }
+  }
+
+  async function sendStored(
+    stored: StoredExport,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
     const compressed = accepts(request, 'gzip')
     response.writeHead(200, headersOf(stored, compressed))
     if (request.method === 'HEAD') {
       response.end()
-      return true
+      return
     }
     response.setTimeout(idleMs, () => response.destroy())
     try {
@@ -41,7 +74,6 @@ export function createExportSender(options: {
       // The answer is cut short, and its length tells the client so.
       if (!isDeparture(error)) throw error
     }
-    return true
   }
 }
 

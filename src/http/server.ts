@@ -70,8 +70,7 @@ async function route(
   if (path === graphqlPath) return graphql(request, response, options)
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)
   if (path?.startsWith(exportsPath)) {
-    const sent = await options.sendExport(request, response, path.slice(exportsPath.length))
-    return sent ? undefined : notFound(response)
+    return sendExport(request, response, options, path.slice(exportsPath.length))
   }
   switch (path) {
     case '/health/live':
@@ -83,6 +82,25 @@ async function route(
     }
     default:
       return notFound(response)
+  }
+}
+
+async function sendExport(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HttpServerOptions,
+  token: string,
+): Promise<void> {
+  for (const [name, value] of Object.entries(corsHeaders(options.origins, request))) {
+    response.setHeader(name, value)
+  }
+  const outcome = await options.sendExport(request, response, token)
+  if (outcome === 'none') {
+    send(response, 404, 'text/plain', 'This link is over. Ask for a new one: `downloadUrl` of the export.\n')
+  }
+  if (outcome === 'busy') {
+    response.setHeader('retry-after', '10')
+    send(response, 429, 'text/plain', 'Too many downloads are under way. Try again in a moment.\n')
   }
 }
 

@@ -209,3 +209,14 @@ test('sessions that ended 30 days ago are deleted with their tokens, others stay
     expect(await store.prisma.refreshToken.count({ where: { session: { userId } } })).toBe(stays ? 1 : 0)
   }
 })
+
+test('what follows the end of the session in one document is not done any more', async () => {
+  const alice = await app.register('alice')
+  const { data, errors } = await alice.send(
+    'mutation { logout { success } createGroupChat(input: { title: "Late" }) { __typename } }',
+  )
+  expect(data).toBeNull()
+  expect(errors[0]?.extensions['code']).toBe('UNAUTHENTICATED')
+  const count = await app.app.services.store.prisma.chat.count({ where: { title: 'Late' } })
+  expect(count).toBe(0)
+})

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { parseAccountArguments } from '../../src/cli/account.ts'
 import { StartupError } from '../../src/db/startup-error.ts'
@@ -54,8 +55,18 @@ test('an account that is not there is named in one line, exit code 1', async () 
   expect(await account('disable', 'nobody_at_all')).toEqual({
     code: 1,
     stdout: '',
-    stderr: 'There is no account nobody_at_all\n',
+    stderr: expect.stringMatching(/^There is no account nobody_at_all in the PostgreSQL at .+\n$/),
   })
+})
+
+test('where there is no database none is begun', async () => {
+  const folder = newFolder()
+  const { code, stderr } = await run(['account', 'disable', 'alice'], { env: { DATA_DIR: folder } }).ended
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `There is no database in ${folder}: set DATABASE_URL, or DATA_DIR, as the server has it\n`,
+  })
+  expect(existsSync(folder) ? readdirSync(folder) : []).toEqual([])
 })
 
 test.each([[[]], [['disable']], [['ban', 'alice']], [['disable', 'alice', 'bob']], [['toString', 'alice']]])(

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import type { GraphQLInterfaceType } from 'graphql'
 import { expect, test } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
 import { rateLimits } from '../../src/features/auth/rate-limits.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
+import { createSchema } from '../../src/graphql/schema.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -39,7 +41,8 @@ test('docs/errors.md has every limit on attempts at its numbers', () => {
     registerByAddress: '`register` with valid input | address',
     refreshBySession: '`refreshTokens` | session',
     refreshByAddress: '`refreshTokens` | address',
-    passwordCheckByUser: "a check of the viewer's own password, as `changePassword` makes it | account",
+    passwordCheckBySession: "a check of the viewer's own password, as `changePassword` makes it | session",
+    emailSearchByUser: '`users` with an email address; `RATE_LIMITED` among the top-level errors | account',
   }
   for (const [name, { burst, intervalMs }] of Object.entries(rateLimits)) {
     expect(page).toContain(
@@ -53,4 +56,12 @@ test('docs/configuration.md has every variable that is read', () => {
   const variables = [...read('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map((match) => match[1])
   expect(variables.length).toBeGreaterThan(10)
   for (const name of variables) expect(page).toContain(`\`${name}\``)
+})
+
+test('docs/realtime.md tells Apollo of every error type that there is', () => {
+  const listed = /UserError: \[(.*?)\]/s.exec(read('docs/realtime.md'))?.[1] ?? ''
+  const schema = createSchema()
+  const types = schema.getImplementations(schema.getType('UserError') as GraphQLInterfaceType)
+  const names = [...listed.matchAll(/'(\w+)'/g)].map((match) => match[1])
+  expect(names).toEqual(types.objects.map(({ name }) => name).toSorted())
 })

@@ -255,7 +255,7 @@ describe('a client that takes its download slowly, or not at all', () => {
   const pieces = 48
   let server: Server
   /** What became of the last request: whether there was such an export. */
-  let served: Promise<boolean>
+  let served: Promise<string>
   let reads: number
   let path: string
 
@@ -276,10 +276,15 @@ describe('a client that takes its download slowly, or not at all', () => {
     path = node.downloadUrl
     reads = 0
     app.app.database.onStatement = (sql) => {
-      if (sql.startsWith('SELECT data FROM data_export_chunks')) reads++
+      if (sql.startsWith('SELECT c.data FROM data_export_chunks')) reads++
     }
     const { store, dataExports } = app.app.services
-    const send = createExportSender({ store, links: dataExports.links, idleMs })
+    const send = createExportSender({
+      store,
+      links: dataExports.links,
+      onSessionRevoked: app.app.services.feed.onSessionRevoked,
+      idleMs,
+    })
     server = createServer((request, response) => {
       served = send(request, response, request.url?.replace('/exports/', '') ?? '')
     }).listen(0, '127.0.0.1')
@@ -304,7 +309,7 @@ describe('a client that takes its download slowly, or not at all', () => {
       await new Promise((resolve) => setImmediate(resolve))
     }
     expect(size).toBe(pieces * 1_048_576)
-    expect(await served).toBe(true)
+    expect(await served).toBe('sent')
     expect(reads).toBe(pieces)
   })
 
@@ -313,13 +318,13 @@ describe('a client that takes its download slowly, or not at all', () => {
     response.on('error', () => {})
     await new Promise((resolve) => response.once('data', resolve))
     response.destroy()
-    expect(await served).toBe(true)
+    expect(await served).toBe('sent')
     expect(reads).toBeLessThan(pieces / 2)
   })
 
   test('and stops reading without going away, is let go', async () => {
     const response = await begin(await serve(1_000))
-    expect(await served).toBe(true)
+    expect(await served).toBe('sent')
     expect(reads).toBeLessThan(pieces / 2)
     await expect(
       (async () => {
@@ -336,7 +341,7 @@ describe('a client that takes its download slowly, or not at all', () => {
         for await (const _ of response);
       })(),
     ).rejects.toThrow('aborted')
-    expect(await served).toBe(true)
+    expect(await served).toBe('sent')
     expect(reads).toBeLessThan(pieces)
   })
 })

@@ -197,3 +197,17 @@ describe('user(username:)', () => {
     expect(user).toMatchObject({ id: viewer.id, isViewer: true })
   })
 })
+
+test('addresses cannot be tried one after the other: thirty, then one a minute', async () => {
+  const limited = await startTestApp({ config: { rateLimits: true } })
+  const alice = await limited.register('alice')
+  const search = (text: string) => alice.send(SearchUsers, { search: text })
+  for (let i = 0; i < 30; i++) expect((await search(`nobody${i}@example.com`)).errors).toEqual([])
+  const { errors } = await search(alice.email)
+  expect(errors[0]?.extensions).toMatchObject({ code: 'RATE_LIMITED', retryAfterMs: expect.any(Number) })
+  expect(Number(errors[0]?.extensions['retryAfterMs'])).toBeGreaterThan(50_000)
+  expect((await search('alice')).errors).toEqual([])
+  const bob = await limited.register('bob')
+  expect((await bob.run(SearchUsers, { search: alice.email })).users.edges).toHaveLength(1)
+  await limited.dispose()
+})

@@ -46,11 +46,20 @@ CREATE TABLE "erasures" (
     "id" UUID NOT NULL,
     "user_id" UUID NOT NULL,
     "messages" "erased_messages" NOT NULL,
+    "removed" BOOLEAN NOT NULL DEFAULT false,
     "done_through" UUID,
     "chat_ids" UUID[],
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
     CONSTRAINT "erasures_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "hash_keys" (
+    "secret_id" BYTEA NOT NULL,
+    "encrypted" BYTEA NOT NULL,
+
+    CONSTRAINT "hash_keys_pkey" PRIMARY KEY ("secret_id")
 );
 
 -- CreateTable
@@ -130,6 +139,9 @@ CREATE INDEX "events_peers_of" ON "events"("peers_of", "position") WHERE (peers_
 
 -- CreateIndex
 CREATE INDEX "events_about_people" ON "events"("position") WHERE (peers_of IS NOT NULL);
+
+-- CreateIndex
+CREATE INDEX "events_private_subject" ON "events"("subject_id") WHERE (user_id IS NOT NULL);
 
 -- CreateIndex
 CREATE INDEX "events_actor" ON "events"("actor_id") WHERE (actor_id IS NOT NULL);

@@ -71,6 +71,8 @@ function serverSettings({ durable = true, maxConnections = 100 }: EmbeddedPostgr
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_checkpoints: 'off',
+    // Without the values that were refused: they may be what somebody has erased since.
+    log_error_verbosity: 'terse',
     // Compiling a query costs more than any query here takes.
     jit: 'off',
     ...(durable

@@ -11,13 +11,16 @@ interface Account {
   readonly passwordHash: string
 }
 
+/** What somebody is told who is asked for nothing but their password. */
+export const passwordWrong = () => new AuthenticationError('INVALID_CREDENTIALS', 'The password is wrong.')
+
 /** What the viewer's own account is proved by. @throws AuthenticationError when it is gone by now */
 export async function accountOf(store: Store, { userId }: Viewer): Promise<Account> {
   const account = await store.prisma.user.findUnique({
     where: { id: userId },
     select: { username: true, email: true, passwordHash: true },
   })
-  if (account === null) throw new AuthenticationError('INVALID_CREDENTIALS')
+  if (account === null) throw passwordWrong()
   return account
 }
 
@@ -29,17 +32,18 @@ export async function accountOf(store: Store, { userId }: Viewer): Promise<Accou
  */
 export async function provePassword(
   auth: Auth,
-  { userId }: Viewer,
+  { sessionId }: Viewer,
   account: Account,
   password: string,
 ): Promise<void> {
   await auth.passwords.check()
-  await auth.limits.take([{ rule: rateLimits.passwordCheckByUser, subject: userId }])
-  await matchPassword(auth, account, password)
+  // By session: whoever holds a stolen one cannot use up what the owner has.
+  await auth.limits.take([{ rule: rateLimits.passwordCheckBySession, subject: sessionId }])
+  if (!(await matches(auth, account, password))) throw passwordWrong()
 }
 
 /**
- * No account takes as long as a wrong password.
+ * For a login. No account takes as long as a wrong password.
  * @throws AuthenticationError `INVALID_CREDENTIALS`
  */
 export async function matchPassword<Found extends { passwordHash: string }>(
@@ -47,8 +51,12 @@ export async function matchPassword<Found extends { passwordHash: string }>(
   account: Found | null,
   password: string,
 ): Promise<Found> {
-  const given = couldBePassword(password) ? password : ''
-  const matches = await auth.passwords.verify(account?.passwordHash ?? null, given)
-  if (account === null || !matches) throw new AuthenticationError('INVALID_CREDENTIALS')
+  if (!(await matches(auth, account, password)) || account === null) {
+    throw new AuthenticationError('INVALID_CREDENTIALS')
+  }
   return account
+}
+
+function matches(auth: Auth, account: { passwordHash: string } | null, password: string): Promise<boolean> {
+  return auth.passwords.verify(account?.passwordHash ?? null, couldBePassword(password) ? password : '')
 }

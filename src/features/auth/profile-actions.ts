@@ -1,9 +1,8 @@
-import { AuthenticationError } from '../../core/errors.ts'
 import { parseInput } from '../../core/parse.ts'
 import type { Store } from '../../events/store.ts'
 import { searchKey } from '../users/search-key.ts'
 import { type Auth, asConflict } from './actions.ts'
-import { accountOf, provePassword } from './password-check.ts'
+import { accountOf, passwordWrong, provePassword } from './password-check.ts'
 import { refuseReservedUsername } from './reserved-usernames.ts'
 import { changeEmailInput, updateProfileInput } from './validation.ts'
 import type { Viewer } from './viewer.ts'
@@ -58,8 +57,7 @@ const changeEmailStatement = {
 
 /**
  * Replaces the viewer's email address; the new one counts as not verified. Nobody else sees an address, so
- * nobody is told. That an address is taken tells a viewer nothing new: a search finds accounts by their whole
- * address, too.
+ * nobody is told. That an address is taken is what a search by the whole address tells, too; both are limited.
  *
  * The write insists on the password that was proved: one that is changed meanwhile wins.
  * @throws ValidationError
@@ -73,7 +71,7 @@ export async function changeEmail(store: Store, auth: Auth, viewer: Viewer, inpu
   try {
     const values = [viewer.userId, email, email.toLowerCase(), account.passwordHash]
     const changed = await store.query(changeEmailStatement, values)
-    if (changed.length === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
+    if (changed.length === 0) throw passwordWrong()
   } catch (error) {
     throw asConflict(error)
   }

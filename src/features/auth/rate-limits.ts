@@ -1,5 +1,6 @@
 import { networkOf } from '../../limits/network.ts'
 import type { Claim, Rule } from '../../limits/rate-limiter.ts'
+import { emailSearchLimit } from '../users/search.ts'
 
 /** Every limit on attempts; docs/errors.md has the table for people. */
 export const rateLimits = {
@@ -12,8 +13,9 @@ export const rateLimits = {
   registerByAddress: { name: 'register/address', burst: 20, intervalMs: 60_000 },
   refreshBySession: { name: 'refresh/session', burst: 20, intervalMs: 5_000 },
   refreshByAddress: { name: 'refresh/address', burst: 300, intervalMs: 200 },
+  emailSearchByUser: emailSearchLimit,
   /** Someone who found a device unlocked and tries passwords there. */
-  passwordCheckByUser: { name: 'password/user', burst: 10, intervalMs: 30_000 },
+  passwordCheckBySession: { name: 'password/session', burst: 10, intervalMs: 30_000 },
 } as const satisfies Record<string, Rule>
 
 /**

@@ -31,7 +31,7 @@ export async function refuseReservedUsername(
   usernameKey: string,
 ): Promise<void> {
   const reserved = await prisma.reservedUsername.findFirst({
-    where: { hash: { in: keyedHash.hashes(purpose, usernameKey) }, until: { gt: new Date() } },
+    where: { hash: keyedHash.hash(purpose, usernameKey), until: { gt: new Date() } },
     select: { until: true },
   })
   if (reserved !== null) throw usernameTaken()

@@ -24,7 +24,7 @@ import {
   revokeOtherSessions,
   revokeSession,
 } from './session-actions.ts'
-import type { Viewer } from './viewer.ts'
+import { anonymous, type Viewer } from './viewer.ts'
 
 /** The viewer's own account; fields that ask at the same moment share one statement. */
 async function ownAccount(context: Context, viewer: Viewer) {
@@ -300,7 +300,7 @@ builder.mutationFields((t) => ({
     type: RefreshTokensPayload,
     skipTypeScopes: true,
     description:
-      'New tokens for a session whose access token ends. Each refresh token works once; a client that lost the answer may ask again within 30 seconds and gets the same one. A used token that comes back later ends the session: somebody else has it.',
+      'New tokens for a session whose access token ends. Each refresh token works once; a client that lost the answer may ask again within 30 seconds, as long as nobody has used the new one, and gets the same refresh token. A used token that comes back otherwise ends the session: somebody else has it. Tabs that share tokens must therefore refresh one at a time.',
     typeOptions: { name: 'RefreshTokensInput', description: 'What a session goes on with.' },
     errors: {
       types: [AuthenticationError, RateLimitedError],
@@ -321,6 +321,7 @@ builder.mutationFields((t) => ({
       'Ends the current session: its tokens are refused from now on, and its sockets close with code 4403.',
     resolve: async (_root, _args, context) => {
       await logout(context.store, context.auth, viewerOf(context))
+      context.principal = anonymous
       return { success: true }
     },
   }),
@@ -334,9 +335,12 @@ builder.mutationFields((t) => ({
       union: { name: 'RevokeSessionResult', description: 'The session is over, or why not.' },
     },
     input: { sessionId: t.input.id({ required: true, description: 'The id of the session.' }) },
-    resolve: async (_root, { input }, context) => ({
-      revokedSessionId: await revokeSession(context.store, context.auth, viewerOf(context), input),
-    }),
+    resolve: async (_root, { input }, context) => {
+      const viewer = viewerOf(context)
+      const revokedSessionId = await revokeSession(context.store, context.auth, viewer, input)
+      if (revokedSessionId === toGlobalId('Session', viewer.sessionId)) context.principal = anonymous
+      return { revokedSessionId }
+    },
   }),
   changePassword: t.fieldWithInput({
     type: ChangePasswordPayload,

@@ -8,7 +8,7 @@ import type { Transaction } from '../../db/client.ts'
 import type { Session } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import { type Auth, type Client, type LoggedIn, loggedIn } from './actions.ts'
-import { accountOf, provePassword } from './password-check.ts'
+import { accountOf, passwordWrong, provePassword } from './password-check.ts'
 import { addressClaim, rateLimits } from './rate-limits.ts'
 import { hashRefreshToken, succeedRefreshToken } from './tokens.ts'
 import { changePasswordInput } from './validation.ts'
@@ -164,7 +164,7 @@ export async function changePassword(
       where: { id: viewer.userId, passwordHash: account.passwordHash },
       data: { passwordHash },
     })
-    if (count === 0) throw new AuthenticationError('INVALID_CREDENTIALS')
+    if (count === 0) throw passwordWrong()
     return endSessionsIn(prisma, { userId: viewer.userId, except: viewer.sessionId })
   })
   for (const id of ended) auth.authenticator.forget(id)

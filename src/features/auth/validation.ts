@@ -75,6 +75,10 @@ export const changePasswordInput = (
   z
     .object({ currentPassword: z.string(), newPassword })
     .check(refuseGuessable('newPassword', isCommon, () => account))
+    .refine((input) => input.newPassword !== input.currentPassword, {
+      path: ['newPassword'],
+      message: 'The new password must be another one.',
+    })
 
 /** The longest bio, in Unicode code points. */
 const longestBio = 500
@@ -82,6 +86,7 @@ const longestBio = 500
 const bio = z
   .string()
   .trim()
+  .transform((text) => text.replaceAll('\r\n', '\n'))
   .refine(
     (text) => codePointLength(text) <= longestBio,
     `The bio must have at most ${longestBio} characters.`,

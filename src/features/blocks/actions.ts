@@ -62,6 +62,10 @@ async function changeBlock(
       const blocked = (await findApart(tx.prisma, viewer, [user.id])).size > 0
       // Waits for the sends and edits that are under way in their chat.
       await tx.prisma.chat.updateMany({ where: { directKey: pair }, data: { blocked } })
+      // Of what went back and forth before, the log keeps nothing.
+      await tx.prisma.event.deleteMany({
+        where: { kind: 'USER_UPDATED', userId: viewer.userId, subjectId: user.id },
+      })
       await tx.append({ kind: 'USER_UPDATED', userId: viewer.userId, subjectId: user.id })
     })
   } catch (error) {

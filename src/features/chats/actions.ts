@@ -53,11 +53,10 @@ export async function createDirectChat(
     return true
   })
   if (created) return { chat: await ownChat(store, viewer, id), created }
-  const { id: standing } = await store.prisma.chat.findUniqueOrThrow({
-    where: { directKey },
-    select: { id: true },
-  })
-  return { chat: await ownChat(store, viewer, standing), created }
+  const standing = await store.prisma.chat.findUnique({ where: { directKey }, select: { id: true } })
+  // Its other side was erased a moment ago.
+  if (standing === null) throw new NotFoundError('user')
+  return { chat: await ownChat(store, viewer, standing.id), created }
 }
 
 /**

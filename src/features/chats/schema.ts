@@ -108,7 +108,8 @@ export const Chat = builder.prismaObject('Chat', {
     otherUser: t.field({
       type: User,
       nullable: true,
-      description: "A direct chat's other side, whose name stands for the missing title; null for a group.",
+      description:
+        "A direct chat's other side, whose name stands for the missing title. Null for a group, and for a direct chat whose other side has erased their account: that one can be read, and nothing more is sent there.",
       resolve: async (chat, _args, context) => {
         if (chat.kind !== 'DIRECT') return null
         const viewer = viewerOf(context)

@@ -123,7 +123,7 @@ async function findSent(
   }
   // What is not known any more (it was sent before hashes had a key) counts as the same.
   const { content_hash: known } = row
-  if (known !== null && !store.keyedHash.hashes('message', content).some((hash) => known.equals(hash))) {
+  if (known !== null && !known.equals(store.keyedHash.hash('message', content))) {
     throw new ConflictError(
       'IDEMPOTENCY_KEY_REUSED',
       'This clientMessageId was used for other content. Give each new message a new one.',

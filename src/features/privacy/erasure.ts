@@ -1,11 +1,12 @@
-import { AuthenticationError } from '../../core/errors.ts'
 import { uuidv7 } from '../../core/ids.ts'
+import type { Logger } from '../../core/logger.ts'
 import type { Transaction } from '../../db/client.ts'
 import type { ErasedMessages } from '../../db/generated/prisma/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Auth } from '../auth/actions.ts'
-import { accountOf, provePassword } from '../auth/password-check.ts'
+import { accountOf, passwordWrong, provePassword } from '../auth/password-check.ts'
 import { reserveUsername } from '../auth/reserved-usernames.ts'
+import { endSessionsIn } from '../auth/session-actions.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { passOwnershipOn } from '../chats/ownership.ts'
 
@@ -15,56 +16,84 @@ const erasedTitle = 'Untitled'
 /** One piece of background work: what a transaction may hold back for a few milliseconds. */
 const batchSize = 500
 
-/** An account in ten thousand chats takes about a second. */
-const eraseTimeoutMs = 60_000
+/** An account in ten thousand chats takes a second or two. */
+const removal = { timeoutMs: 60_000 }
+const removalLock = 72707374
 
 /**
- * Erases the viewer's account. In one transaction everything that names it goes: profile, sessions and
- * tokens, blocks, exports, memberships; their messages have no author from then on. What is left to do to
- * messages and the log waits in `erasures` and is done by `eraseStep`, however large the account and
- * whatever happens to this process.
+ * Erases the viewer's account. First it is shut: nobody can log in, and whoever is logged in is not any more.
+ * Then everything that names it goes, in one transaction: profile, blocks, exports, memberships; its messages
+ * have no author from then on. What is left to do to messages and the log is done by `eraseStep`, however large
+ * the account is. Whatever happens to this process once the account is shut, the rest is done by the next.
  * @throws AuthenticationError `INVALID_CREDENTIALS` when the password is wrong
  * @throws RateLimitedError after too many wrong ones
  */
 export async function deleteAccount(
   store: Store,
   auth: Auth,
+  logger: Logger,
   viewer: Viewer,
   input: { password: string; messages: ErasedMessages },
 ): Promise<void> {
   const account = await accountOf(store, viewer)
   await provePassword(auth, viewer, account, input.password)
+  const { userId } = viewer
   const { passwordHash } = account
-  const ended = await store.write(
-    (tx) => removeAccount(tx, store, { userId: viewer.userId, passwordHash, messages: input.messages }),
-    { timeoutMs: eraseTimeoutMs },
+  const erasureId = uuidv7()
+  const ended = await store.write(({ prisma }) =>
+    shutAccount(prisma, { id: erasureId, userId, passwordHash, messages: input.messages }),
   )
   for (const id of ended) auth.authenticator.forget(id)
+  await store
+    .write(async (tx) => {
+      const erasure = await holdErasure(tx.prisma, erasureId)
+      if (erasure !== null && !erasure.removed) await removeAccount(tx, store, erasure)
+    }, removal)
+    .catch((error: unknown) => {
+      logger.error({ err: error, erasureId }, 'an account could not be erased at once; trying again')
+    })
 }
 
 /**
- * The order of the locks: the account (which holds off logins, and whatever else would refer to it), its
- * chats by id, then rows in them. Sending locks a membership before its chat, so that a deadlock with the
- * account's own message under way is possible; the transaction is then tried again.
+ * A short transaction of its own: what the account's clients have under way ends soon after it, so that the
+ * removal does not have to get past a stream of messages.
  * @returns the ids of the sessions that were alive
+ */
+async function shutAccount(
+  prisma: Transaction,
+  erasure: { id: string; userId: string; passwordHash: string; messages: ErasedMessages },
+): Promise<string[]> {
+  const { id, userId, passwordHash, messages } = erasure
+  const shut = await prisma.$executeRaw`
+    UPDATE users SET active = false, password_hash = ''
+    WHERE id = ${userId}::uuid AND password_hash = ${passwordHash}`
+  if (shut === 0) throw passwordWrong()
+  await prisma.erasure.create({ data: { id, userId, messages }, select: { id: true } })
+  const ended = await endSessionsIn(prisma, { userId })
+  await prisma.session.deleteMany({ where: { userId } })
+  return ended
+}
+
+/**
+ * The order of the locks is that of sending: memberships, then chats. The account's own is held first, so that
+ * nothing can come to refer to it, and of removals there is one at a time: they hand groups to each other.
  */
 async function removeAccount(
   { prisma }: WriteTransaction,
   { keyedHash }: Store,
-  account: { userId: string; passwordHash: string; messages: ErasedMessages },
-): Promise<string[]> {
-  const { userId, messages } = account
+  { id, user_id: userId, messages }: ErasureRow,
+): Promise<void> {
+  await prisma.$executeRaw`SELECT pg_advisory_xact_lock(${removalLock})`
   const [user] = await prisma.$queryRaw<{ username_key: string }[]>`
-    SELECT username_key FROM users WHERE id = ${userId}::uuid AND password_hash = ${account.passwordHash} FOR UPDATE`
-  if (user === undefined) throw new AuthenticationError('INVALID_CREDENTIALS')
+    SELECT username_key FROM users WHERE id = ${userId}::uuid FOR UPDATE`
+  if (user === undefined) throw new Error('An account was removed by other means than its erasure.')
+  const held = await prisma.$queryRaw<{ chat_id: string }[]>`
+    SELECT chat_id FROM chat_members WHERE user_id = ${userId}::uuid ORDER BY chat_id FOR UPDATE`
+  const chatIds = held.map((row) => row.chat_id)
   await prisma.$executeRaw`
-    SELECT 1 FROM chats WHERE id IN (SELECT chat_id FROM chat_members WHERE user_id = ${userId}::uuid)
-      OR title_author_id = ${userId}::uuid
+    SELECT 1 FROM chats WHERE id = ANY(${chatIds}::uuid[]) OR title_author_id = ${userId}::uuid
     ORDER BY id FOR NO KEY UPDATE`
-
-  const left = await prisma.$queryRaw<{ chat_id: string }[]>`
-    DELETE FROM chat_members WHERE user_id = ${userId}::uuid RETURNING chat_id`
-  const chatIds = left.map((row) => row.chat_id)
+  await prisma.chatMember.deleteMany({ where: { userId } })
   await passOwnershipOn(prisma, chatIds)
   // Nobody is left in these: they are over, and what was said in them goes in the background.
   await prisma.$executeRaw`
@@ -77,18 +106,11 @@ async function removeAccount(
   await prisma.$executeRaw`
     UPDATE chats SET title_author_id = NULL, title = coalesce(${title}, title) WHERE title_author_id = ${userId}::uuid`
 
-  const sessions = await prisma.$queryRaw<{ id: string }[]>`
-    WITH told AS (
-      INSERT INTO events (kind, user_id, subject_id)
-      SELECT 'SESSION_REVOKED', user_id, id FROM sessions WHERE user_id = ${userId}::uuid AND revoked_at IS NULL
-      RETURNING subject_id
-    ) SELECT subject_id AS id FROM told`
   await reserveUsername(prisma, keyedHash, user.username_key)
-  if (messages === 'KEEP_ANONYMOUS') await tellMembers(prisma, { userId, chatIds, erased: false })
-  await prisma.erasure.create({ data: { id: uuidv7(), userId, messages, chatIds }, select: { id: true } })
-  // Sessions, refresh tokens, blocks and exports go with it.
+  await tellMembers(prisma, { userId, chatIds, erased: false })
+  await prisma.erasure.update({ where: { id }, data: { removed: true, chatIds }, select: { id: true } })
+  // Blocks and exports go with it.
   await prisma.user.delete({ where: { id: userId }, select: { id: true } })
-  return sessions.map(({ id }) => id)
 }
 
 /**
@@ -109,25 +131,47 @@ interface ErasureRow {
   readonly id: string
   readonly user_id: string
   readonly messages: ErasedMessages
+  /** Whether the account is gone, and its traces are what is left. */
+  readonly removed: boolean
   readonly chat_ids: string[]
   readonly done_through: string | null
 }
 
+const erasureColumns = 'id, user_id, messages, removed, chat_ids, done_through'
+
+/** The erasure with this id, once nobody else is at it. */
+async function holdErasure(prisma: Transaction, id: string): Promise<ErasureRow | null> {
+  const statement = `SELECT ${erasureColumns} FROM erasures WHERE id = $1::uuid FOR UPDATE`
+  const [erasure] = await prisma.$queryRawUnsafe<ErasureRow[]>(statement, id)
+  return erasure ?? null
+}
+
+/** The oldest erasure that nobody else is at. */
+async function holdNextErasure(prisma: Transaction): Promise<ErasureRow | null> {
+  const statement = `SELECT ${erasureColumns} FROM erasures ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`
+  const [erasure] = await prisma.$queryRawUnsafe<ErasureRow[]>(statement)
+  return erasure ?? null
+}
+
 /**
- * One piece of what an erased account has left behind, in a transaction of its own of a few milliseconds:
- * nobody's messages wait for it, and after a crash any process goes on where it stopped.
+ * One piece of an erasure, in a transaction of its own. Once the account is gone that is a matter of some
+ * milliseconds: nobody's messages wait for it, and after a crash any process goes on where it stopped.
  * @returns whether there may be more
  */
 export function eraseStep(store: Store): Promise<boolean> {
-  return store.write(async ({ prisma }) => {
-    const [erasure] = await prisma.$queryRaw<ErasureRow[]>`
-      SELECT id, user_id, messages, chat_ids, done_through FROM erasures ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`
-    if (erasure === undefined) return false
+  return store.write(async (tx) => {
+    const { prisma } = tx
+    const erasure = await holdNextErasure(prisma)
+    if (erasure === null) return false
+    if (!erasure.removed) {
+      await removeAccount(tx, store, erasure)
+      return true
+    }
     const more =
       (await eraseDeadChat(prisma, erasure)) ||
       (await eraseMessages(prisma, erasure)) ||
       (await eraseReactions(prisma, erasure)) ||
-      (await eraseActor(prisma, erasure))
+      (await eraseEvents(prisma, erasure))
     if (more) return true
     // Told when it is true: whoever reads a chat again upon this finds no text of theirs.
     if (erasure.messages === 'ERASE') {
@@ -135,7 +179,7 @@ export function eraseStep(store: Store): Promise<boolean> {
     }
     await prisma.erasure.delete({ where: { id: erasure.id }, select: { id: true } })
     return true
-  })
+  }, removal)
 }
 
 /** A piece of a chat that nobody is left in, whoever wrote it, from its newest message back; then the chat. */
@@ -195,11 +239,17 @@ async function eraseReactions(prisma: Transaction, { user_id }: ErasureRow): Pro
   return count > 0
 }
 
-/** Log entries that name the account as the one who did something. */
-async function eraseActor(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
-  const count = await prisma.$executeRaw`
+/** Log entries that tell what the account did, whom it blocked and who blocked it. */
+async function eraseEvents(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
+  const acted = await prisma.$executeRaw`
     UPDATE events SET actor_id = NULL, detail = NULL WHERE position IN (
       SELECT position FROM events WHERE actor_id = ${user_id}::uuid LIMIT ${batchSize}
     )`
-  return count > 0
+  const told = await prisma.$executeRaw`
+    DELETE FROM events WHERE position IN (
+      SELECT position FROM events
+      WHERE kind = 'USER_UPDATED' AND user_id IS NOT NULL
+        AND (user_id = ${user_id}::uuid OR subject_id = ${user_id}::uuid) LIMIT ${batchSize}
+    )`
+  return acted + told > 0
 }

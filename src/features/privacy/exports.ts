@@ -110,7 +110,11 @@ const findStored = {
 
 const readPiece = {
   name: 'data_exports_read_piece',
-  text: 'SELECT data FROM data_export_chunks WHERE export_id = $1 AND number = $2',
+  // With every piece anew: a download does not outlive the session that asked for it.
+  text: `SELECT c.data FROM data_export_chunks c JOIN data_exports e ON e.id = c.export_id
+    JOIN users u ON u.id = e.user_id AND u.active
+    JOIN sessions s ON s.id = $3 AND s.user_id = u.id AND s.revoked_at IS NULL
+    WHERE c.export_id = $1 AND c.number = $2`,
 }
 
 /**
@@ -127,19 +131,19 @@ export async function openDataExport(store: Store, link: ExportLink): Promise<St
     readyAt: found.ready_at,
     size: found.size,
     storedSize: found.stored_size,
-    pieces: readPieces(store, link.exportId, found.count),
+    pieces: readPieces(store, link, found.count),
   }
 }
 
-async function* readPieces(store: Store, exportId: string, count: number): AsyncGenerator<Buffer> {
+async function* readPieces(store: Store, link: ExportLink, count: number): AsyncGenerator<Buffer> {
   for (let number = 0; number < count; number++) {
-    const [piece] = await store.query<{ data: Buffer }>(readPiece, [exportId, number])
+    const [piece] = await store.query<{ data: Buffer }>(readPiece, [link.exportId, number, link.sessionId])
     if (piece === undefined) throw new ExportDeletedError()
     yield piece.data
   }
 }
 
-/** An export went while it was being read: replaced, expired, or erased with its account. */
+/** An export went while it was being read (replaced, expired, erased with its account), or the session ended. */
 export class ExportDeletedError extends Error {
   override readonly name = 'ExportDeletedError'
 }

@@ -7,6 +7,7 @@ import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
 import { usernameReservedDays } from '../auth/reserved-usernames.ts'
 import { ViewerType } from '../auth/schema.ts'
+import { anonymous } from '../auth/viewer.ts'
 import { deleteAccount } from './erasure.ts'
 import { linkMinutes } from './export-links.ts'
 import { keptDays } from './exporter.ts'
@@ -141,8 +142,9 @@ builder.mutationField('deleteAccount', (t) =>
     },
     resolve: async (_root, { input }, context) => {
       const viewer = viewerOf(context)
-      await deleteAccount(context.store, context.auth, viewer, input)
+      await deleteAccount(context.store, context.auth, context.logger, viewer, input)
       context.eraser.wake()
+      context.principal = anonymous
       return { deletedUserId: toGlobalId('User', viewer.userId) }
     },
   }),

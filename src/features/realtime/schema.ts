@@ -127,7 +127,7 @@ builder.objectRef<Of<'USER_UPDATED'>>('UserUpdated').implement({
 
 builder.objectRef<Of<'ACCOUNT_ERASED'>>('AccountErased').implement({
   description:
-    'Someone who was in the chat erased their account: they are no member any more, and their messages have no author. One event for each chat that they were in.',
+    'Someone who was in the chat erased their account: they are no member any more, and their messages have no author. It comes at once for each chat that they were in, and once more with `ERASE` when their messages there are tombstones, if that is what they chose.',
   interfaces: [Event],
   fields: (t) => ({
     chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
@@ -290,7 +290,8 @@ builder.subscriptionFields((t) => {
     }),
     messageDeleted: t.field({
       type: MessageDeleted,
-      description: 'Messages that are deleted.',
+      description:
+        'Messages that are deleted one by one. Those that are erased together with an account are told of by `AccountErased` of `events`.',
       args,
       subscribe: (_root, given, context) => followKind(context, 'MESSAGE_DELETED', given),
       resolve: (event) => event,

@@ -3,7 +3,7 @@ import { viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
 import { findUserByUsername, findUsers } from './access.ts'
-import { searchUsers } from './search.ts'
+import { emailSearchLimit, isEmailSearch, searchUsers } from './search.ts'
 
 const UserKind = builder.enumType('UserKind', {
   description: 'Who is behind an account.',
@@ -62,12 +62,15 @@ builder.queryFields((t) => ({
       // A search by similarity costs the database about as much as a hundred fields.
       complexity: (args) => ({ ...pageCost()(args), field: 100 }),
       description:
-        'Search for people; whoever has blocked the viewer, or is blocked by them, is not found. Text with an `@` and characters on both sides of it is an email address and matches exactly or not at all; everything else matches username and display name by prefix and similarity, best first. An account that is disabled is not found. Pages of 20 unless asked otherwise.',
+        'Search for people; whoever has blocked the viewer, or is blocked by them, is not found. Text with an `@` and characters on both sides of it is an email address and matches exactly or not at all (30 of these at once and one a minute, then `RATE_LIMITED`); everything else matches username and display name by prefix and similarity, best first. An account that is disabled is not found. Pages of 20 unless asked otherwise.',
       args: {
         search: t.arg.string({ required: true, description: 'What to look for, 1 to 120 characters.' }),
       },
-      resolve: (_root, { search, ...page }, context) => {
+      resolve: async (_root, { search, ...page }, context) => {
         const { userId } = viewerOf(context)
+        if (isEmailSearch(search)) {
+          await context.auth.limits.take([{ rule: emailSearchLimit, subject: userId }])
+        }
         return context.searchGate(userId, () => searchUsers(context.store, userId, search, page))
       },
     },

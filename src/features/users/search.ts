@@ -15,6 +15,14 @@ import { searchKey } from './search-key.ts'
 
 const longestSearch = 120
 
+/** Looking addresses up one after the other tells which of them have accounts. */
+export const emailSearchLimit = { name: 'search/email', burst: 30, intervalMs: 60_000 } as const
+
+/** Whether a search is for an email address, which matches exactly or not at all. */
+export function isEmailSearch(search: string): boolean {
+  return /^.+@.+$/.test(search.trim())
+}
+
 /**
  * Neither has blocked the other: a look into an index for each match. `OFFSET 0` keeps the planner from comparing
  * every match with everyone whom the viewer has blocked instead.
@@ -77,7 +85,7 @@ export async function searchUsers(
     throw new RequestError('VALIDATION_FAILED', `\`search\` must have 1 to ${longestSearch} characters.`)
   }
   const { after, before } = decodeBounds('u', request, ['int', 'uuid'])
-  const rows = /^.+@.+$/.test(text)
+  const rows = isEmailSearch(text)
     ? // One at most, so that there is nothing beyond a cursor.
       after || before
       ? []
