@@ -104,10 +104,12 @@ export interface ReactionGroup {
   readonly viewerHasReacted: boolean
 }
 
+/** Those of an account that is gone do not count, although their rows go later. */
 const groupsStatement = {
   name: 'reaction_groups',
-  text: `SELECT message_id AS "messageId", emoji, count(*)::int AS count, bool_or(user_id = $1) AS "viewerHasReacted"
-    FROM reactions WHERE message_id = ANY($2::uuid[]) GROUP BY message_id, emoji ORDER BY min(id::text)`,
+  text: `SELECT r.message_id AS "messageId", r.emoji, count(*)::int AS count, bool_or(r.user_id = $1) AS "viewerHasReacted"
+    FROM reactions r JOIN users u ON u.id = r.user_id
+    WHERE r.message_id = ANY($2::uuid[]) GROUP BY r.message_id, r.emoji ORDER BY min(r.id::text)`,
 }
 
 /** The reactions to each of these messages, the emoji that came first first; one statement. */

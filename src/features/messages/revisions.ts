@@ -9,14 +9,15 @@ export interface Revision {
   readonly createdAt: Date
 }
 
+/** Those of an account that is gone are not shown, although their rows go later. */
 const revisionsPage = (
   order: 'ASC' | 'DESC',
 ) => `SELECT r.message_id, r.id, r.text, r.created_at AS "createdAt"
   FROM unnest($1::uuid[]) AS k(message_id)
   CROSS JOIN LATERAL (
-    SELECT * FROM message_revisions WHERE message_id = k.message_id
-      AND ($2::uuid IS NULL OR id > $2) AND ($3::uuid IS NULL OR id < $3)
-    ORDER BY id ${order} LIMIT $4
+    SELECT r.* FROM message_revisions r JOIN users u ON u.id = r.author_id WHERE r.message_id = k.message_id
+      AND ($2::uuid IS NULL OR r.id > $2) AND ($3::uuid IS NULL OR r.id < $3)
+    ORDER BY r.id ${order} LIMIT $4
   ) r`
 const revisionsForward = { name: 'message_revisions_forward', text: revisionsPage('ASC') }
 const revisionsBackward = { name: 'message_revisions_backward', text: revisionsPage('DESC') }
