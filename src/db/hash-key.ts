@@ -17,10 +17,14 @@ export async function loadHashKey(
     // Of processes that start at the same time one makes it.
     await prisma.$executeRaw`SELECT pg_advisory_xact_lock(${startLock})`
     const rows = await prisma.hashKey.findMany()
-    const known = rows.flatMap(({ secretId, encrypted }) => {
-      const secret = secrets.find((each) => Buffer.from(idOf(each)).equals(secretId))
-      return secret === undefined ? [] : [decrypt(encrypted, secret)]
+    const ours = secrets.flatMap((secret) => {
+      const row = rows.find(({ secretId }) => Buffer.from(idOf(secret)).equals(secretId))
+      return row === undefined ? [] : [decrypt(row.encrypted, secret)]
     })
+    const known = ours.filter((key) => key !== null)
+    if (ours.length > 0 && known.length === 0) {
+      throw new Error('The table hash_keys was damaged: restore it, or empty it to begin with a new key.')
+    }
     if (rows.length > 0 && known.length === 0) {
       logger.warn(
         'No secret of JWT_SECRET is one that this database knew: names that erased accounts had are free again, and a message that is sent once more under its old clientMessageId is refused',
@@ -34,11 +38,12 @@ export async function loadHashKey(
 
 /** By the secrets that are in use, and by no others: one that was given up must not open it for ever. */
 async function replaceRows(prisma: Transaction, key: Uint8Array, secrets: readonly string[]): Promise<void> {
-  await prisma.hashKey.deleteMany({ where: { secretId: { notIn: secrets.map(idOf) } } })
-  await prisma.hashKey.createMany({
-    data: secrets.map((secret) => ({ secretId: idOf(secret), encrypted: encrypt(key, secret) })),
-    skipDuplicates: true,
-  })
+  await prisma.hashKey.deleteMany()
+  const data = [...new Set(secrets)].map((secret) => ({
+    secretId: idOf(secret),
+    encrypted: encrypt(key, secret),
+  }))
+  await prisma.hashKey.createMany({ data })
 }
 
 const startLock = 72707373
@@ -61,8 +66,14 @@ function encrypt(key: Uint8Array, secret: string): Uint8Array<ArrayBuffer> {
   return new Uint8Array(Buffer.concat([nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()]))
 }
 
-function decrypt(encrypted: Uint8Array, secret: string): Uint8Array {
+/** Null for what this secret did not encrypt, or what was changed since. */
+function decrypt(encrypted: Uint8Array, secret: string): Uint8Array | null {
+  if (encrypted.length !== nonceBytes + keyBytes + tagBytes) return null
   const decipher = createDecipheriv('aes-256-gcm', wrappingKey(secret), encrypted.subarray(0, nonceBytes))
   decipher.setAuthTag(encrypted.subarray(-tagBytes))
-  return Buffer.concat([decipher.update(encrypted.subarray(nonceBytes, -tagBytes)), decipher.final()])
+  try {
+    return Buffer.concat([decipher.update(encrypted.subarray(nonceBytes, -tagBytes)), decipher.final()])
+  } catch {
+    return null
+  }
 }

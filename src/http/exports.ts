@@ -38,15 +38,22 @@ export function createExportSender(options: {
     if (ofUser >= downloadsOfOne || underWay >= downloadsAtATime) return 'busy'
     downloads.set(link.userId, ofUser + 1)
     underWay++
+    // An answer that waits behind another on the same connection hears nothing of its own: ask the connection.
+    const departure = new AbortController()
+    const depart = () => departure.abort()
+    const { socket } = request
+    socket.once('close', depart)
     const stopListening = onSessionRevoked((sessionId) => {
-      if (sessionId === link.sessionId) response.destroy()
+      if (sessionId === link.sessionId) depart()
     })
     try {
+      if (socket.destroyed) return 'none'
       const stored = await openDataExport(store, link)
       if (stored === null) return 'none'
-      await sendStored(stored, request, response)
+      await sendStored(stored, request, response, departure)
       return 'sent'
     } finally {
+      socket.off('close', depart)
       stopListening()
       underWay--
       const left = (downloads.get(link.userId) ?? 1) - 1
@@ -59,6 +66,7 @@ export function createExportSender(options: {
     stored: StoredExport,
     request: IncomingMessage,
     response: ServerResponse,
+    departure: AbortController,
   ): Promise<void> {
     const compressed = accepts(request, 'gzip')
     response.writeHead(200, headersOf(stored, compressed))
@@ -66,13 +74,18 @@ export function createExportSender(options: {
       response.end()
       return
     }
-    response.setTimeout(idleMs, () => response.destroy())
+    const { signal } = departure
+    const idle = setTimeout(() => departure.abort(), idleMs)
+    const pieces = watched(stored.pieces, () => idle.refresh())
     try {
-      if (compressed) await pipeline(stored.pieces, response)
-      else await pipeline(stored.pieces, createGunzip({ chunkSize: 65_536 }), response)
+      if (compressed) await pipeline(pieces, response, { signal })
+      else await pipeline(pieces, createGunzip({ chunkSize: 65_536 }), response, { signal })
     } catch (error) {
       // The answer is cut short, and its length tells the client so.
       if (!isDeparture(error)) throw error
+      response.destroy()
+    } finally {
+      clearTimeout(idle)
     }
   }
 }
@@ -89,10 +102,17 @@ function headersOf({ readyAt, size, storedSize }: StoredExport, compressed: bool
   }
 }
 
+/** Tells of each piece that is asked for. */
+async function* watched(pieces: AsyncIterable<Buffer>, onAsked: () => void): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    onAsked()
+    yield piece
+  }
+}
+
+const departures: ReadonlySet<unknown> = new Set(['ERR_STREAM_PREMATURE_CLOSE', 'ABORT_ERR'])
+
 /** The client went away, or the export did: nothing that anyone has to look into. */
 function isDeparture(error: unknown): boolean {
-  return (
-    error instanceof ExportDeletedError ||
-    (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
-  )
+  return error instanceof ExportDeletedError || departures.has((error as NodeJS.ErrnoException).code)
 }

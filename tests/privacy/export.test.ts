@@ -1,4 +1,5 @@
 import { get, type IncomingMessage } from 'node:http'
+import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import jwt from 'jsonwebtoken'
@@ -315,6 +316,29 @@ describe('a download', () => {
       expect(size).toBeGreaterThan(12 * 1_048_576)
     }
     await expect.poll(async () => (await begin()).resume().statusCode).toBe(200)
+  })
+
+  test('asked for behind each other on a connection that goes, gives its place back', async () => {
+    const alice = await app.register('alice')
+    const { id } = await exportOf(alice)
+    await client.query(
+      `INSERT INTO data_export_chunks SELECT $1, n, decode(repeat('5a', 1048576), 'hex') FROM generate_series(1, 12) n`,
+      [rowId(id)],
+    )
+    const { node } = await alice.run(Export, { id })
+    const { hostname, port } = new URL(app.url)
+    for (let i = 0; i < 3; i++) {
+      const socket = connect(Number(port), hostname)
+      const request = `GET ${node.downloadUrl} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n`
+      socket.write(request.repeat(4))
+      await new Promise((resolve) => socket.once('data', resolve))
+      socket.destroy()
+    }
+    const status = async () =>
+      (await download(node.downloadUrl, { 'accept-encoding': 'gzip' })).destroy().statusCode
+    await expect.poll(status).toBe(200)
+    const { downloadUrl } = await exportOf(await app.register('bob'))
+    expect((await fetch(app.url + downloadUrl)).status).toBe(200)
   })
 
   test('ends with the session that asked for it', async () => {

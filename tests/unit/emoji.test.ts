@@ -43,6 +43,7 @@ test.each([
   ['\ud83d'],
   ['😀\u0301'],
   ['👨‍👩‍👧'.repeat(50)],
+  ['😀\u{e0061}\u{e0062}\u{e007f}'],
 ])('%j is none', (text) => {
   expect(parseEmoji(text)).toBeNull()
 })

@@ -47,6 +47,7 @@ CREATE TABLE "erasures" (
     "user_id" UUID NOT NULL,
     "messages" "erased_messages" NOT NULL,
     "removed" BOOLEAN NOT NULL DEFAULT false,
+    "due_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "done_through" UUID,
     "chat_ids" UUID[],
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,

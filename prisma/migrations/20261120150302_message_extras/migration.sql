@@ -46,7 +46,7 @@ CREATE INDEX "reactions_user" ON "reactions"("user_id", "id");
 CREATE UNIQUE INDEX "reactions_message_emoji_user" ON "reactions"("message_id", "emoji", "user_id");
 
 -- CreateIndex
-CREATE INDEX "message_revisions_message" ON "message_revisions"("message_id", "id");
+CREATE INDEX "message_revisions_message" ON "message_revisions"("message_id", "created_at", "id");
 
 -- CreateIndex
 CREATE INDEX "message_revisions_author" ON "message_revisions"("author_id", "id");

@@ -34,7 +34,7 @@ export async function createDirectChat(
   const directKey = pairKey(viewer.userId, userId)
   const found = await store.prisma.chat.findUnique({ where: { directKey }, select: { id: true } })
   if (found !== null) return { chat: await ownChat(store, viewer, found.id), created: false }
-  if ((await store.prisma.user.count({ where: { id: userId } })) === 0) {
+  if ((await store.prisma.user.count({ where: { id: userId, active: true } })) === 0) {
     throw new NotFoundError('user')
   }
   const id = uuidv7()
@@ -101,7 +101,7 @@ async function knownUsers(store: Store, viewer: Viewer, globalIds: readonly stri
   const ids = globalIds.map((globalId) => parseIdOf('User', globalId))
   const candidates = [...new Set(ids.filter((id) => id !== null))]
   const [users, apart] = await Promise.all([
-    store.prisma.user.findMany({ where: { id: { in: candidates } }, select: { id: true } }),
+    store.prisma.user.findMany({ where: { id: { in: candidates }, active: true }, select: { id: true } }),
     findApart(store.prisma, viewer, candidates),
   ])
   const known = new Set(users.map((user) => user.id))

@@ -1,8 +1,10 @@
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** What may follow the first sign of an emoji: skin tones, joined signs, presentation, the letters of a flag's tag. */
+/** Signs that may follow each other: skin tones, and what is joined. */
 const pictographs =
-  /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier})(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f|[\u{e0020}-\u{e007f}])*$/u
+  /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier})(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f)*$/u
+/** The flag of a part of a country: a black one, and the letters of a tag that nobody sees. */
+const taggedFlag = /^\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}$/u
 const flag = /^\p{Regional_Indicator}{2}$/u
 const keycap = /^[0-9#*]\ufe0f?\u20e3$/
 
@@ -20,7 +22,7 @@ export function parseEmoji(text: string): string | null {
   if (bare.length === 0 || bare.length > longest) return null
   const emoji = points.join('')
   if ([...segmenter.segment(emoji)].length !== 1) return null
-  if (flag.test(emoji)) return emoji
+  if (flag.test(emoji) || taggedFlag.test(emoji)) return emoji
   if (keycap.test(emoji)) return `${bare[0]}\ufe0f\u20e3`
   if (!pictographs.test(emoji) || bare.at(-1) === '\u200d') return null
   return bare

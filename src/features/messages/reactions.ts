@@ -78,11 +78,8 @@ function requireEmoji(text: string): string {
 }
 
 async function kindsOf(prisma: Transaction, messageId: string): Promise<Set<string>> {
-  const rows = await prisma.reaction.findMany({
-    where: { messageId },
-    distinct: ['emoji'],
-    select: { emoji: true },
-  })
+  const rows = await prisma.$queryRaw<{ emoji: string }[]>`
+    SELECT DISTINCT r.emoji FROM reactions r JOIN users u ON u.id = r.user_id WHERE r.message_id = ${messageId}::uuid`
   return new Set(rows.map(({ emoji }) => emoji))
 }
 
@@ -124,15 +121,16 @@ export async function findReactions(
 
 const reactorsPage = (
   order: 'ASC' | 'DESC',
-) => `SELECT k.message_id || ' ' || k.emoji AS key, r.id AS "reactionId",
+) => `SELECT k.message_id || ' ' || k.emoji AS key, u.reaction_id AS "reactionId",
     u.id, u.username, u.display_name AS "displayName", u.bio, u.kind, u.created_at AS "createdAt"
   FROM unnest($1::uuid[], $2::text[]) AS k(message_id, emoji)
   CROSS JOIN LATERAL (
-    SELECT id, user_id FROM reactions WHERE message_id = k.message_id AND emoji = k.emoji
-      AND ($3::uuid IS NULL OR id > $3) AND ($4::uuid IS NULL OR id < $4)
-    ORDER BY id ${order} LIMIT $5
-  ) r JOIN users u ON u.id = r.user_id
-  ORDER BY r.id ${order}`
+    SELECT r.id AS reaction_id, u.* FROM reactions r JOIN users u ON u.id = r.user_id
+    WHERE r.message_id = k.message_id AND r.emoji = k.emoji
+      AND ($3::uuid IS NULL OR r.id > $3) AND ($4::uuid IS NULL OR r.id < $4)
+    ORDER BY r.id ${order} LIMIT $5
+  ) u
+  ORDER BY u.reaction_id ${order}`
 const reactorsForward = { name: 'reactors_forward', text: reactorsPage('ASC') }
 const reactorsBackward = { name: 'reactors_backward', text: reactorsPage('DESC') }
 

@@ -9,15 +9,16 @@ export interface Revision {
   readonly createdAt: Date
 }
 
-/** Those of an account that is gone are not shown, although their rows go later. */
+/** In the order in which the message had them, which is not that of their ids where two edits met. Those of an account that is gone are not shown, although their rows go later. */
 const revisionsPage = (
   order: 'ASC' | 'DESC',
 ) => `SELECT r.message_id, r.id, r.text, r.created_at AS "createdAt"
   FROM unnest($1::uuid[]) AS k(message_id)
   CROSS JOIN LATERAL (
     SELECT r.* FROM message_revisions r JOIN users u ON u.id = r.author_id WHERE r.message_id = k.message_id
-      AND ($2::uuid IS NULL OR r.id > $2) AND ($3::uuid IS NULL OR r.id < $3)
-    ORDER BY r.id ${order} LIMIT $4
+      AND ($2::timestamptz IS NULL OR (r.created_at, r.id) > ($2, $3::uuid))
+      AND ($4::timestamptz IS NULL OR (r.created_at, r.id) < ($4, $5::uuid))
+    ORDER BY r.created_at ${order}, r.id ${order} LIMIT $6
   ) r`
 const revisionsForward = { name: 'message_revisions_forward', text: revisionsPage('ASC') }
 const revisionsBackward = { name: 'message_revisions_backward', text: revisionsPage('DESC') }
@@ -29,14 +30,16 @@ export async function listRevisions(
   args: PageArgs,
 ): Promise<Map<string, Connection<Revision>>> {
   const page = parsePageArgs(args)
-  const { after, before } = decodeBounds('v', page, ['uuid'])
+  const { after, before } = decodeBounds('v', page, ['time', 'uuid'])
+  const time = (position: readonly [number, string] | null) =>
+    position === null ? null : new Date(position[0]).toISOString()
   const rows = await store.query<Revision & { message_id: string; id: string }>(
     page.backward ? revisionsBackward : revisionsForward,
-    [messageIds, after?.[0] ?? null, before?.[0] ?? null, page.limit + 1],
+    [messageIds, time(after), after?.[1] ?? null, time(before), before?.[1] ?? null, page.limit + 1],
   )
   const byMessage = groupBy(rows, (row) => row.message_id)
   const toEdge = ({ id, text, createdAt }: (typeof rows)[number]) => ({
-    cursor: encodeCursor('v', id),
+    cursor: encodeCursor('v', createdAt.getTime(), id),
     node: { text, createdAt },
   })
   return new Map(messageIds.map((id) => [id, toConnection(byMessage.get(id) ?? [], page, toEdge)]))

@@ -19,6 +19,8 @@ const batchSize = 500
 /** An account in ten thousand chats takes a second or two. */
 const removal = { timeoutMs: 60_000 }
 const removalLock = 72707374
+/** When an erasure is tried again that failed. */
+const retryMs = 60_000
 
 /**
  * Erases the viewer's account. First it is shut: nobody can log in, and whoever is logged in is not any more.
@@ -47,7 +49,11 @@ export async function deleteAccount(
   await store
     .write(async (tx) => {
       const erasure = await holdErasure(tx.prisma, erasureId)
-      if (erasure !== null && !erasure.removed) await removeAccount(tx, store, erasure)
+      if (erasure === null || erasure.removed) return
+      // Of removals there is one at a time, and this one does not wait with a connection that others need.
+      const [turn] = await tx.prisma.$queryRaw<{ mine: boolean }[]>`
+        SELECT pg_try_advisory_xact_lock(${removalLock}) AS mine`
+      if (turn?.mine) await removeAccount(tx, store, erasure)
     }, removal)
     .catch((error: unknown) => {
       logger.error({ err: error, erasureId }, 'an account could not be erased at once; trying again')
@@ -76,17 +82,15 @@ async function shutAccount(
 
 /**
  * The order of the locks is that of sending: memberships, then chats. The account's own is held first, so that
- * nothing can come to refer to it, and of removals there is one at a time: they hand groups to each other.
+ * nothing can come to refer to it. The caller holds the lock of removals: they hand groups to each other.
  */
 async function removeAccount(
   { prisma }: WriteTransaction,
   { keyedHash }: Store,
   { id, user_id: userId, messages }: ErasureRow,
 ): Promise<void> {
-  await prisma.$executeRaw`SELECT pg_advisory_xact_lock(${removalLock})`
   const [user] = await prisma.$queryRaw<{ username_key: string }[]>`
     SELECT username_key FROM users WHERE id = ${userId}::uuid FOR UPDATE`
-  if (user === undefined) throw new Error('An account was removed by other means than its erasure.')
   const held = await prisma.$queryRaw<{ chat_id: string }[]>`
     SELECT chat_id FROM chat_members WHERE user_id = ${userId}::uuid ORDER BY chat_id FOR UPDATE`
   const chatIds = held.map((row) => row.chat_id)
@@ -106,11 +110,12 @@ async function removeAccount(
   await prisma.$executeRaw`
     UPDATE chats SET title_author_id = NULL, title = coalesce(${title}, title) WHERE title_author_id = ${userId}::uuid`
 
-  await reserveUsername(prisma, keyedHash, user.username_key)
+  // Somebody may have removed the row by hand; what it has left behind goes all the same.
+  if (user !== undefined) await reserveUsername(prisma, keyedHash, user.username_key)
   await tellMembers(prisma, { userId, chatIds, erased: false })
   await prisma.erasure.update({ where: { id }, data: { removed: true, chatIds }, select: { id: true } })
   // Blocks and exports go with it.
-  await prisma.user.delete({ where: { id: userId }, select: { id: true } })
+  await prisma.user.deleteMany({ where: { id: userId } })
 }
 
 /**
@@ -146,9 +151,10 @@ async function holdErasure(prisma: Transaction, id: string): Promise<ErasureRow 
   return erasure ?? null
 }
 
-/** The oldest erasure that nobody else is at. */
+/** The erasure that has waited longest and that nobody else is at. */
 async function holdNextErasure(prisma: Transaction): Promise<ErasureRow | null> {
-  const statement = `SELECT ${erasureColumns} FROM erasures ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED`
+  const statement = `SELECT ${erasureColumns} FROM erasures WHERE due_at <= now() ORDER BY due_at, id LIMIT 1
+    FOR UPDATE SKIP LOCKED`
   const [erasure] = await prisma.$queryRawUnsafe<ErasureRow[]>(statement)
   return erasure ?? null
 }
@@ -158,28 +164,48 @@ async function holdNextErasure(prisma: Transaction): Promise<ErasureRow | null> 
  * milliseconds: nobody's messages wait for it, and after a crash any process goes on where it stopped.
  * @returns whether there may be more
  */
-export function eraseStep(store: Store): Promise<boolean> {
-  return store.write(async (tx) => {
-    const { prisma } = tx
-    const erasure = await holdNextErasure(prisma)
-    if (erasure === null) return false
-    if (!erasure.removed) {
-      await removeAccount(tx, store, erasure)
-      return true
+export async function eraseStep(store: Store): Promise<boolean> {
+  let id: string | null = null
+  try {
+    return await store.write(
+      (tx) =>
+        eraseNext(tx, store, (held) => {
+          id = held
+        }),
+      removal,
+    )
+  } catch (error) {
+    // The others must not wait for one that fails.
+    if (id !== null) {
+      const dueAt = new Date(Date.now() + retryMs)
+      await store.prisma.erasure.updateMany({ where: { id }, data: { dueAt } })
     }
-    const more =
-      (await eraseDeadChat(prisma, erasure)) ||
-      (await eraseMessages(prisma, erasure)) ||
-      (await eraseReactions(prisma, erasure)) ||
-      (await eraseEvents(prisma, erasure))
-    if (more) return true
-    // Told when it is true: whoever reads a chat again upon this finds no text of theirs.
-    if (erasure.messages === 'ERASE') {
-      await tellMembers(prisma, { userId: erasure.user_id, chatIds: erasure.chat_ids, erased: true })
-    }
-    await prisma.erasure.delete({ where: { id: erasure.id }, select: { id: true } })
+    throw error
+  }
+}
+
+async function eraseNext(tx: WriteTransaction, store: Store, onHeld: (id: string) => void): Promise<boolean> {
+  const { prisma } = tx
+  const erasure = await holdNextErasure(prisma)
+  if (erasure === null) return false
+  onHeld(erasure.id)
+  if (!erasure.removed) {
+    await prisma.$executeRaw`SELECT pg_advisory_xact_lock(${removalLock})`
+    await removeAccount(tx, store, erasure)
     return true
-  }, removal)
+  }
+  const more =
+    (await eraseDeadChat(prisma, erasure)) ||
+    (await eraseMessages(prisma, erasure)) ||
+    (await eraseReactions(prisma, erasure)) ||
+    (await eraseEvents(prisma, erasure))
+  if (more) return true
+  // Told when it is true: whoever reads a chat again upon this finds no text of theirs.
+  if (erasure.messages === 'ERASE') {
+    await tellMembers(prisma, { userId: erasure.user_id, chatIds: erasure.chat_ids, erased: true })
+  }
+  await prisma.erasure.delete({ where: { id: erasure.id }, select: { id: true } })
+  return true
 }
 
 /** A piece of a chat that nobody is left in, whoever wrote it, from its newest message back; then the chat. */
