@@ -74,6 +74,16 @@ async function download(path: string, headers: Record<string, string> = {}): Pro
   })
 }
 
+/** One with pieces that do not fit into what the system buffers for a client. */
+async function largeExport(user: TestClient): Promise<Data> {
+  const { id } = await exportOf(user)
+  await client.query(
+    `INSERT INTO data_export_chunks SELECT $1, n, decode(repeat('5a', 1048576), 'hex') FROM generate_series(1, 12) n`,
+    [rowId(id)],
+  )
+  return (await user.run(Export, { id })).node
+}
+
 async function documentOf(user: TestClient): Promise<Data> {
   const { downloadUrl } = await exportOf(user)
   return (await fetch(app.url + downloadUrl)).json()
@@ -297,15 +307,8 @@ describe('a download', () => {
   })
 
   test('may be had more than once, three at a time', async () => {
-    const alice = await app.register('alice')
-    const { id } = await exportOf(alice)
-    // Pieces that do not fit into what the system buffers for a client.
-    await client.query(
-      `INSERT INTO data_export_chunks SELECT $1, n, decode(repeat('5a', 1048576), 'hex') FROM generate_series(1, 12) n`,
-      [rowId(id)],
-    )
-    const { node } = await alice.run(Export, { id })
-    const begin = () => download(node.downloadUrl, { 'accept-encoding': 'gzip' })
+    const { downloadUrl } = await largeExport(await app.register('alice'))
+    const begin = () => download(downloadUrl, { 'accept-encoding': 'gzip' })
     const under = [await begin(), await begin(), await begin()]
     expect(under.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200])
     const fourth = await begin()
@@ -319,37 +322,26 @@ describe('a download', () => {
   })
 
   test('asked for behind each other on a connection that goes, gives its place back', async () => {
-    const alice = await app.register('alice')
-    const { id } = await exportOf(alice)
-    await client.query(
-      `INSERT INTO data_export_chunks SELECT $1, n, decode(repeat('5a', 1048576), 'hex') FROM generate_series(1, 12) n`,
-      [rowId(id)],
-    )
-    const { node } = await alice.run(Export, { id })
+    const { downloadUrl } = await largeExport(await app.register('alice'))
     const { hostname, port } = new URL(app.url)
     for (let i = 0; i < 3; i++) {
       const socket = connect(Number(port), hostname)
-      const request = `GET ${node.downloadUrl} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n`
+      const request = `GET ${downloadUrl} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n`
       socket.write(request.repeat(4))
       await new Promise((resolve) => socket.once('data', resolve))
       socket.destroy()
     }
     const status = async () =>
-      (await download(node.downloadUrl, { 'accept-encoding': 'gzip' })).destroy().statusCode
+      (await download(downloadUrl, { 'accept-encoding': 'gzip' })).destroy().statusCode
     await expect.poll(status).toBe(200)
-    const { downloadUrl } = await exportOf(await app.register('bob'))
-    expect((await fetch(app.url + downloadUrl)).status).toBe(200)
+    const other = await exportOf(await app.register('bob'))
+    expect((await fetch(app.url + other.downloadUrl)).status).toBe(200)
   })
 
   test('ends with the session that asked for it', async () => {
     const alice = await app.register('alice')
-    const { id } = await exportOf(alice)
-    await client.query(
-      `INSERT INTO data_export_chunks SELECT $1, n, decode(repeat('5a', 1048576), 'hex') FROM generate_series(1, 12) n`,
-      [rowId(id)],
-    )
-    const { node } = await alice.run(Export, { id })
-    const response = await download(node.downloadUrl, { 'accept-encoding': 'gzip' })
+    const { downloadUrl } = await largeExport(alice)
+    const response = await download(downloadUrl, { 'accept-encoding': 'gzip' })
     await alice.run(Logout)
     const whole = (async () => {
       for await (const _ of response);
