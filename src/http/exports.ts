@@ -75,8 +75,9 @@ export function createExportSender(options: {
       return
     }
     const { signal } = departure
-    const idle = setTimeout(() => departure.abort(), idleMs)
-    const pieces = watched(stored.pieces, () => idle.refresh())
+    // By the bytes that the client takes, however slow it is: a piece may be large for it.
+    response.setTimeout(idleMs, () => departure.abort())
+    const { pieces } = stored
     try {
       if (compressed) await pipeline(pieces, response, { signal })
       else await pipeline(pieces, createGunzip({ chunkSize: 65_536 }), response, { signal })
@@ -84,8 +85,6 @@ export function createExportSender(options: {
       // The answer is cut short, and its length tells the client so.
       if (!isDeparture(error)) throw error
       response.destroy()
-    } finally {
-      clearTimeout(idle)
     }
   }
 }
@@ -98,15 +97,7 @@ function headersOf({ readyAt, size, storedSize }: StoredExport, compressed: bool
     'content-length': compressed ? storedSize : size,
     ...(compressed && { 'content-encoding': 'gzip' }),
     'cache-control': 'no-store',
-    vary: 'accept-encoding',
-  }
-}
-
-/** Tells of each piece that is asked for. */
-async function* watched(pieces: AsyncIterable<Buffer>, onAsked: () => void): AsyncGenerator<Buffer> {
-  for await (const piece of pieces) {
-    onAsked()
-    yield piece
+    vary: 'Origin, Accept-Encoding',
   }
 }
 
