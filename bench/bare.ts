@@ -14,7 +14,10 @@ const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
 
 async function page(): Promise<unknown> {
   const chats = await pool.query({ ...findChatsStatement, values: [userId, [chatId]] })
-  const { rows } = await pool.query({ ...backwardStatement, values: [[chatId], 0, 2_147_483_647, 51] })
+  const { rows } = await pool.query({
+    ...backwardStatement,
+    values: [[chatId], 0, 2_147_483_647, 51, userId],
+  })
   const edges = rows
     .slice(0, 50)
     .reverse()

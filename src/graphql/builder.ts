@@ -9,7 +9,7 @@ import { unauthenticated } from '../core/errors.ts'
 import type PrismaTypes from '../db/generated/pothos.ts'
 import { getDatamodel } from '../db/generated/pothos.ts'
 import type { SessionView } from '../features/auth/session-actions.ts'
-import type { ChatView } from '../features/chats/access.ts'
+import type { ChatView, MemberView } from '../features/chats/access.ts'
 import type { MessageView } from '../features/messages/access.ts'
 import type { PublicUser } from '../features/users/access.ts'
 import type { Context } from './context.ts'
@@ -19,6 +19,7 @@ interface Shapes {
   User: PublicUser
   Session: SessionView
   Chat: ChatView
+  ChatMember: MemberView
   Message: MessageView
 }
 type ModelTypes = {

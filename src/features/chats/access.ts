@@ -5,13 +5,16 @@ import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 
 /** What a chat's members may see of its row. */
-type ChatFacts = Omit<Chat, 'titleAuthorId' | 'blocked'>
+type ChatFacts = Omit<Chat, 'titleAuthorId' | 'blocked' | 'clearedThrough' | 'purgedThrough' | 'wide'>
+
+/** What a chat's members may see of a membership. */
+export type MemberView = Omit<ChatMember, 'hiddenThrough' | 'joinedPosition'>
 
 /** A chat, and the viewer's own membership where it came along. */
-export type ChatView = ChatFacts & { readonly membership?: ChatMember }
+export type ChatView = ChatFacts & { readonly membership?: MemberView }
 
 /** A chat as one of its members sees it. */
-export type OwnChat = ChatFacts & { readonly membership: ChatMember }
+export type OwnChat = ChatFacts & { readonly membership: MemberView }
 
 /**
  * The chats behind these ids that the viewer belongs to, by id; one statement. A chat that does not
@@ -37,7 +40,7 @@ export async function accessChat(store: Store, viewer: Viewer, globalId: string)
   return chat
 }
 
-export const ownChatColumns = `c.id, c.kind, c.title, c.direct_key, c.last_sequence, c.last_activity_at,
+export const ownChatColumns = `c.id, c.kind, c.title, c.history_visibility, c.direct_key, c.last_sequence, c.last_activity_at,
   c.created_at, c.updated_at, c.deleted_at,
   m.id AS member_id, m.user_id, m.role, m.joined_at, m.last_read_sequence, m.muted_until`
 
@@ -51,6 +54,7 @@ export interface OwnChatRow {
   readonly id: string
   readonly kind: Chat['kind']
   readonly title: string | null
+  readonly history_visibility: Chat['historyVisibility']
   readonly direct_key: string | null
   readonly last_sequence: number
   readonly last_activity_at: Date
@@ -70,6 +74,7 @@ export function toOwnChat(row: OwnChatRow): OwnChat {
     id: row.id,
     kind: row.kind,
     title: row.title,
+    historyVisibility: row.history_visibility,
     directKey: row.direct_key,
     lastSequence: row.last_sequence,
     lastActivityAt: row.last_activity_at,
@@ -93,7 +98,7 @@ export async function findChatMembers(
   store: Store,
   viewer: Viewer,
   ids: readonly string[],
-): Promise<Map<string, ChatMember>> {
+): Promise<Map<string, MemberView>> {
   const members = await store.prisma.chatMember.findMany({
     where: {
       id: { in: [...ids] },

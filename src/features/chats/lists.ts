@@ -5,7 +5,14 @@ import type { ChatMember } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import type { PublicUser } from '../users/access.ts'
-import { type ChatView, type OwnChat, type OwnChatRow, ownChatColumns, toOwnChat } from './access.ts'
+import {
+  type ChatView,
+  type MemberView,
+  type OwnChat,
+  type OwnChatRow,
+  ownChatColumns,
+  toOwnChat,
+} from './access.ts'
 
 /** An unread count stops here: "999+" is all that a badge says, and counting on would cost without bound. */
 export const unreadCap = 1000
@@ -84,7 +91,7 @@ export async function listMembers(
   store: Store,
   chatIds: readonly string[],
   args: PageArgs,
-): Promise<Map<string, Connection<ChatMember>>> {
+): Promise<Map<string, Connection<MemberView>>> {
   const page = parsePageArgs(args)
   const { after, before } = decodeBounds('cm', page, ['uuid'])
   const rows = await store.query<MemberRow>(page.backward ? membersBackward : membersForward, [
@@ -97,7 +104,7 @@ export async function listMembers(
   return new Map(chatIds.map((id) => [id, toConnection(byChat.get(id) ?? [], page, toMemberEdge)]))
 }
 
-function toMemberEdge(row: MemberRow): Edge<ChatMember> {
+function toMemberEdge(row: MemberRow): Edge<MemberView> {
   const node = {
     id: row.id,
     chatId: row.chat_id,

@@ -2,7 +2,6 @@ import { encodeCursor } from '../../core/cursor.ts'
 import { ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
 import type { PageArgs } from '../../core/pages.ts'
-import type { ChatMember as ChatMemberRow } from '../../db/generated/prisma/client.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
@@ -10,7 +9,7 @@ import { pageCost } from '../../graphql/pages.ts'
 import { ViewerType } from '../auth/schema.ts'
 import { findUsers } from '../users/access.ts'
 import { User } from '../users/schema.ts'
-import { type ChatView, findChatMembers, findChats, type OwnChat } from './access.ts'
+import { type ChatView, findChatMembers, findChats, type MemberView, type OwnChat } from './access.ts'
 import { createDirectChat, createGroupChat, markChatRead } from './actions.ts'
 import {
   countAllUnread,
@@ -88,7 +87,7 @@ export function loadChat(context: Context, id: string): Promise<OwnChat | undefi
   return context.batch.load('chat', id, (ids) => findChats(context.store, viewer, ids))
 }
 
-async function membershipOf(context: Context, chat: ChatView): Promise<ChatMemberRow> {
+async function membershipOf(context: Context, chat: ChatView): Promise<MemberView> {
   if (chat.membership !== undefined) return chat.membership
   const own = await loadChat(context, chat.id)
   if (own === undefined) throw new NotFoundError('chat')

@@ -9,7 +9,7 @@ import type { PublicUser } from '../users/access.ts'
 export type MessageView = Omit<Message, 'contentHash'> & { readonly author: PublicUser | null }
 
 export const messageColumns = `m.id, m.chat_id, m.sequence, m.author_id, m.sender, m.text, m.client_message_id,
-  m.reply_to_id, m.created_at, m.edited_at, m.deleted_at`
+  m.reply_to_id, m.system_kind, m.system_subject_ids, m.created_at, m.edited_at, m.deleted_at`
 const authorColumns = `u.username, u.display_name, u.bio, u.kind AS user_kind, u.created_at AS user_created_at`
 
 /** Columns of a message (alias `m`) and of its author (alias `u`). */
@@ -24,6 +24,8 @@ export interface MessageViewRow {
   readonly text: string | null
   readonly client_message_id: string | null
   readonly reply_to_id: string | null
+  readonly system_kind: Message['systemKind']
+  readonly system_subject_ids: string[] | null
   readonly created_at: Date
   readonly edited_at: Date | null
   readonly deleted_at: Date | null
@@ -44,6 +46,8 @@ export function toMessageView(row: MessageViewRow): MessageView {
     text: row.text,
     clientMessageId: row.client_message_id,
     replyToId: row.reply_to_id,
+    systemKind: row.system_kind,
+    systemSubjectIds: row.system_subject_ids ?? [],
     createdAt: row.created_at,
     editedAt: row.edited_at,
     deletedAt: row.deleted_at,
@@ -65,7 +69,7 @@ const findMessagesStatement = {
   name: 'messages_find',
   text: `SELECT ${messageViewColumns} FROM messages m
     JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
-    JOIN chat_members v ON v.chat_id = m.chat_id AND v.user_id = $1
+    JOIN chat_members v ON v.chat_id = m.chat_id AND v.user_id = $1 AND m.sequence > v.hidden_through
     LEFT JOIN users u ON u.id = m.author_id
     WHERE m.id = ANY($2::uuid[])`,
 }
@@ -91,7 +95,7 @@ const accessMessageStatement = {
   name: 'messages_access',
   text: `SELECT ${messageViewColumns}, v.role, c.kind AS chat_kind, c.blocked FROM messages m
     JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
-    JOIN chat_members v ON v.chat_id = m.chat_id AND v.user_id = $1
+    JOIN chat_members v ON v.chat_id = m.chat_id AND v.user_id = $1 AND m.sequence > v.hidden_through
     LEFT JOIN users u ON u.id = m.author_id
     WHERE m.id = $2`,
 }

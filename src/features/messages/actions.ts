@@ -27,13 +27,14 @@ import { editMessageInput, sendMessageInput } from './validation.ts'
 export const sendStatement = {
   name: 'messages_send',
   text: `WITH me AS (
-      SELECT 1 FROM chat_members WHERE chat_id = $2 AND user_id = $3 FOR KEY SHARE
+      SELECT hidden_through FROM chat_members WHERE chat_id = $2 AND user_id = $3 FOR KEY SHARE
     ), c AS (
       UPDATE chats SET last_sequence = last_sequence + 1, last_activity_at = clock_timestamp()
       WHERE id = $2 AND deleted_at IS NULL AND NOT blocked
         AND EXISTS (SELECT 1 FROM me)
         AND NOT EXISTS (SELECT 1 FROM messages WHERE author_id = $3 AND client_message_id = $4)
-        AND ($8::uuid IS NULL OR EXISTS (SELECT 1 FROM messages WHERE id = $8 AND chat_id = $2))
+        AND ($8::uuid IS NULL OR EXISTS (
+          SELECT 1 FROM messages r, me WHERE r.id = $8 AND r.chat_id = $2 AND r.sequence > me.hidden_through))
       RETURNING last_sequence, last_activity_at
     ), m AS (
       INSERT INTO messages (id, chat_id, sequence, author_id, sender, text, client_message_id, content_hash, reply_to_id, created_at)

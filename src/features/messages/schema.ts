@@ -196,8 +196,9 @@ builder.objectFields(Chat, (t) => ({
       description:
         'The messages, ascending by `sequence` whichever way is paged. Without arguments the newest 50; scroll back with `last` and `before`. Costs the same at any depth.',
       resolve: async (chat, args: PageArgs, context) => {
+        const viewer = viewerOf(context)
         const page = await context.batch.load(`messages:${pageKey(args)}`, chat.id, (ids) =>
-          listMessages(context.store, ids, args),
+          listMessages(context.store, viewer, ids, args),
         )
         if (page === undefined) throw new NotFoundError('chat')
         return page
@@ -209,9 +210,11 @@ builder.objectFields(Chat, (t) => ({
     type: Message,
     nullable: true,
     description: 'The newest message, even if it was deleted since; null in an empty chat.',
-    resolve: async (chat, _args, context) =>
-      (await context.batch.load('lastMessage', chat.id, (ids) => findLastMessages(context.store, ids))) ??
-      null,
+    resolve: async (chat, _args, context) => {
+      const viewer = viewerOf(context)
+      const load = (ids: readonly string[]) => findLastMessages(context.store, viewer, ids)
+      return (await context.batch.load('lastMessage', chat.id, load)) ?? null
+    },
   }),
 }))
 

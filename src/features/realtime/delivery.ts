@@ -1,7 +1,7 @@
-import type { ChatMember, ErasedMessages } from '../../db/generated/prisma/client.ts'
+import type { ErasedMessages } from '../../db/generated/prisma/client.ts'
 import type { EventKind, LogEvent } from '../../events/event.ts'
 import type { Store } from '../../events/store.ts'
-import type { ChatView } from '../chats/access.ts'
+import type { ChatView, MemberView } from '../chats/access.ts'
 import {
   type MessageView,
   type MessageViewRow,
@@ -34,7 +34,7 @@ export type Delivery =
       readonly kind: 'CHAT_READ'
       readonly chat: ChatView
       readonly reader: PublicUser
-      readonly member: ChatMember
+      readonly member: MemberView
       readonly sequence: number
     })
   | (DeliveryBase & { readonly kind: 'USER_UPDATED'; readonly user: PublicUser })
@@ -69,7 +69,7 @@ interface DeliveryBase {
 
 const chatsStatement = {
   name: 'delivery_chats',
-  text: `SELECT id, kind, title, direct_key AS "directKey", last_sequence AS "lastSequence",
+  text: `SELECT id, kind, title, history_visibility AS "historyVisibility", direct_key AS "directKey", last_sequence AS "lastSequence",
       last_activity_at AS "lastActivityAt", created_at AS "createdAt", updated_at AS "updatedAt", deleted_at AS "deletedAt"
     FROM chats WHERE id = ANY($1::uuid[]) AND deleted_at IS NULL`,
 }
@@ -101,7 +101,7 @@ export async function hydrate(store: Store, events: readonly LogEvent[]): Promis
     messageIds.length > 0 ? store.query<MessageViewRow>(messagesStatement, [messageIds]) : [],
     userIds.length > 0 ? findUsers(store, userIds) : new Map<string, PublicUser>(),
     reads.length > 0
-      ? store.query<ChatMember>(membersStatement, [reads.map((e) => e.chatId), reads.map((e) => e.actorId)])
+      ? store.query<MemberView>(membersStatement, [reads.map((e) => e.chatId), reads.map((e) => e.actorId)])
       : [],
   ])
   const loaded: Loaded = {
@@ -122,7 +122,7 @@ interface Loaded {
   readonly chats: ReadonlyMap<string, ChatView>
   readonly messages: ReadonlyMap<string, MessageView>
   readonly users: ReadonlyMap<string, PublicUser>
-  readonly members: ReadonlyMap<string, ChatMember>
+  readonly members: ReadonlyMap<string, MemberView>
 }
 
 function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
@@ -163,7 +163,7 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
       const messages = event.sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE'
       return { position, occurredAt, kind: event.kind, chat, userId: event.subjectId, messages }
     }
-    case 'SESSION_REVOKED':
+    default:
       return null
   }
 }
