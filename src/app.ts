@@ -18,6 +18,7 @@ import { pruneReservedUsernames } from './features/auth/reserved-usernames.ts'
 import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
+import { purgeStep } from './features/messages/clearing.ts'
 import { eraseStep } from './features/privacy/erasure.ts'
 import { createExportLinks } from './features/privacy/export-links.ts'
 import { createExporter } from './features/privacy/exporter.ts'
@@ -64,7 +65,7 @@ export interface AppOptions {
 const searchesAtATime = 2
 /** How many searches of one user may wait. */
 const searchesOfOne = 20
-/** How soon a process notices an erasure that another one began and did not finish. */
+/** How soon a process notices an erasure, or a clearing, that another one began and did not finish. */
 const erasurePollMs = 30_000
 const drainMs = 5_000
 /** How often to look for rows that have served their time. */
@@ -143,6 +144,13 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     logger,
   })
   made.push(eraser.dispose)
+  const purger = createWorker({
+    name: 'purging',
+    step: () => purgeStep(backgroundStore),
+    pollMs: erasurePollMs,
+    logger,
+  })
+  made.push(purger.dispose)
   const pruning = createWorker({
     name: 'pruning',
     step: async () =>
@@ -162,6 +170,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     logger,
     auth,
     eraser,
+    purger,
     searchGate: createFairGate(searchesAtATime, searchesOfOne),
     dataExports: { links, wake: exporter.wake },
   }

@@ -20,6 +20,15 @@ export interface LogEvent {
   readonly occurredAt: Date
 }
 
+/** Entries about one message: `sequence` is its number in the chat. */
+export const messageKinds = [
+  'MESSAGE_ADDED',
+  'MESSAGE_EDITED',
+  'MESSAGE_DELETED',
+  'REACTION_ADDED',
+  'REACTION_REMOVED',
+] as const satisfies readonly EventKind[]
+
 /** A log row as `pg` hands it over: eight-byte integers come as text. */
 export interface EventRow {
   readonly position: string

@@ -1,5 +1,5 @@
 import type { Database } from '../db/client.ts'
-import type { EventKind, LogEvent } from './event.ts'
+import { type EventKind, type LogEvent, messageKinds } from './event.ts'
 
 /**
  * Knows which of this process's listeners each entry of the log concerns. Who belongs to which chat is
@@ -41,18 +41,30 @@ interface Attached<Delivery> extends Listener<Delivery> {
   from: number
 }
 
+/** What of a chat's entries a user may see. */
+interface Membership {
+  /** From here in the log on. */
+  readonly since: number
+  /** Not beyond here: they have left. */
+  until: number
+  /** Nothing about messages up to this sequence. */
+  hiddenThrough: number
+  /** One that ended within the batch under way. */
+  readonly previous: Membership | null
+}
+
 interface ConnectedUser<Delivery> {
   readonly id: string
-  readonly chats: Set<string>
+  readonly chats: Map<string, Membership>
   readonly listeners: Set<Attached<Delivery>>
   /** Changes that arrive while the chats are being read, to be applied after it. */
-  pending: ((chats: Set<string>) => void)[] | null
+  pending: ((user: ConnectedUser<Delivery>) => void)[] | null
   readonly loaded: Promise<void>
 }
 
 const chatsOfUser = {
   name: 'hub_chats_of_user',
-  text: `SELECT m.chat_id FROM chat_members m JOIN chats c ON c.id = m.chat_id
+  text: `SELECT m.chat_id, m.joined_position, m.hidden_through FROM chat_members m JOIN chats c ON c.id = m.chat_id
     WHERE m.user_id = $1 AND c.deleted_at IS NULL`,
 }
 
@@ -64,7 +76,24 @@ const chatsOfUsers = {
 
 const connectedMembers = {
   name: 'hub_connected_members',
-  text: `SELECT chat_id, user_id FROM chat_members WHERE chat_id = ANY($1::uuid[]) AND user_id = ANY($2::uuid[])`,
+  text: `SELECT chat_id, user_id, joined_position, hidden_through FROM chat_members
+    WHERE chat_id = ANY($1::uuid[]) AND user_id = ANY($2::uuid[])`,
+}
+
+/** A membership's row as `pg` hands it over: eight-byte integers come as text. */
+interface MembershipRow {
+  readonly chat_id: string
+  readonly joined_position: string
+  readonly hidden_through: number
+}
+
+const aboutMessages: ReadonlySet<EventKind> = new Set(messageKinds)
+
+function canSee(membership: Membership | null | undefined, event: LogEvent): boolean {
+  if (!membership) return false
+  const { since, until, hiddenThrough, previous } = membership
+  if (event.position < since || event.position > until) return canSee(previous, event)
+  return !aboutMessages.has(event.kind) || (event.sequence ?? 0) > hiddenThrough
 }
 
 export function createHub<Delivery>(options: {
@@ -79,25 +108,35 @@ export function createHub<Delivery>(options: {
   let listeners = 0
   let head = 0
 
-  function join(user: ConnectedUser<Delivery>, chatId: string): void {
-    user.chats.add(chatId)
+  function join(user: ConnectedUser<Delivery>, chatId: string, since: number, hiddenThrough: number): void {
+    const known = user.chats.get(chatId)
+    if (known !== undefined && known.since >= since) return
+    const previous = known !== undefined && known.until < since ? known : null
+    user.chats.set(chatId, { since, until: Number.POSITIVE_INFINITY, hiddenThrough, previous })
     const members = usersOfChat.get(chatId)
     if (members === undefined) usersOfChat.set(chatId, new Set([user]))
     else members.add(user)
   }
 
+  function forget(user: ConnectedUser<Delivery>, chatId: string): void {
+    const members = usersOfChat.get(chatId)
+    members?.delete(user)
+    if (members?.size === 0) usersOfChat.delete(chatId)
+  }
+
   function connect(userId: string): ConnectedUser<Delivery> {
     const user: ConnectedUser<Delivery> = {
       id: userId,
-      chats: new Set(),
+      chats: new Map(),
       listeners: new Set(),
       pending: [],
       loaded: Promise.resolve().then(async () => {
-        const rows = await options.database.query<{ chat_id: string }>(chatsOfUser, [userId])
-        const chats = new Set(rows.map((row) => row.chat_id))
-        for (const change of user.pending ?? []) change(chats)
+        const rows = await options.database.query<MembershipRow>(chatsOfUser, [userId])
+        const pending = user.pending ?? []
         user.pending = null
-        if (users.get(userId) === user) for (const chatId of chats) join(user, chatId)
+        if (users.get(userId) !== user) return
+        for (const row of rows) join(user, row.chat_id, Number(row.joined_position), row.hidden_through)
+        for (const change of pending) change(user)
       }),
     }
     users.set(userId, user)
@@ -106,27 +145,73 @@ export function createHub<Delivery>(options: {
 
   function disconnect(user: ConnectedUser<Delivery>): void {
     if (users.get(user.id) === user) users.delete(user.id)
-    for (const chatId of user.chats) {
-      const members = usersOfChat.get(chatId)
-      members?.delete(user)
-      if (members?.size === 0) usersOfChat.delete(chatId)
+    for (const chatId of user.chats.keys()) forget(user, chatId)
+  }
+
+  /**
+   * What the batch changes about who sees what. It is all applied before the first entry is routed; positions
+   * keep apart what came before a change and what after it. Statements: one, where chats are new.
+   * @returns what is left to do once the batch has been routed
+   */
+  async function applyMemberships(events: readonly LogEvent[]): Promise<() => void> {
+    const created = events.filter((event) => event.kind === 'CHAT_CREATED').map((event) => event.chatId)
+    if (created.length > 0 && users.size > 0) {
+      const rows = await options.database.query<MembershipRow & { user_id: string }>(connectedMembers, [
+        created,
+        [...users.keys()],
+      ])
+      for (const { user_id, chat_id, joined_position, hidden_through } of rows) {
+        change(user_id, (user) => join(user, chat_id, Number(joined_position), hidden_through))
+      }
+    }
+    const left: (() => void)[] = []
+    for (const event of events) {
+      const { kind, position, chatId, userId, subjectId, sequence } = event
+      if (kind === 'MEMBER_ADDED' && chatId !== null && subjectId !== null) {
+        change(subjectId, (user) => join(user, chatId, position, sequence ?? 0))
+      } else if (kind === 'MEMBER_REMOVED' && chatId !== null && subjectId !== null) {
+        left.push(leave(subjectId, chatId, position))
+      } else if (kind === 'CHAT_DELETED' && userId !== null && subjectId !== null) {
+        left.push(leave(userId, subjectId, position))
+      } else if (kind === 'CHAT_CLEARED' && chatId !== null && subjectId === null) {
+        for (const user of users.values()) change(user.id, () => hide(user, chatId, sequence ?? 0))
+      }
+    }
+    return () => {
+      for (const forgetIt of left) forgetIt()
     }
   }
 
-  /** New chats: one statement for the batch finds which of the connected users belong to them. */
-  async function applyMemberships(events: readonly LogEvent[]): Promise<void> {
-    const chatIds = events.filter((event) => event.kind === 'CHAT_CREATED').map((event) => event.chatId)
-    if (chatIds.length === 0 || users.size === 0) return
-    const rows = await options.database.query<{ chat_id: string; user_id: string }>(connectedMembers, [
-      chatIds,
-      [...users.keys()],
-    ])
-    for (const { chat_id, user_id } of rows) {
-      const user = users.get(user_id)
-      if (user === undefined) continue
-      if (user.pending === null) join(user, chat_id)
-      else user.pending.push((chats) => chats.add(chat_id))
-    }
+  /** Now, or once the user's chats have been read. */
+  function change(userId: string, apply: (user: ConnectedUser<Delivery>) => void): void {
+    const user = users.get(userId)
+    if (user === undefined) return
+    if (user.pending === null) apply(user)
+    else user.pending.push(apply)
+  }
+
+  /**
+   * From the entry that tells of it on; what lies before it in the batch is still for them.
+   * @returns what is left to do once the batch has been routed
+   */
+  function leave(userId: string, chatId: string, position: number): () => void {
+    change(userId, ({ chats }) => {
+      const membership = chats.get(chatId)
+      if (membership === undefined || membership.since > position) return
+      membership.until = Math.min(membership.until, position - 1)
+    })
+    return () =>
+      change(userId, (user) => {
+        const { until } = user.chats.get(chatId) ?? {}
+        if (until === undefined || until === Number.POSITIVE_INFINITY) return
+        user.chats.delete(chatId)
+        forget(user, chatId)
+      })
+  }
+
+  function hide(user: ConnectedUser<Delivery>, chatId: string, sequence: number): void {
+    const membership = user.chats.get(chatId)
+    if (membership !== undefined) membership.hiddenThrough = Math.max(membership.hiddenThrough, sequence)
   }
 
   function tellOfSession(event: LogEvent): void {
@@ -161,6 +246,7 @@ export function createHub<Delivery>(options: {
 
   function* listenersOf(event: LogEvent, peers: Peers): Generator<Attached<Delivery>> {
     for (const user of audienceOf(event, peers)) {
+      if (event.chatId !== null && !canSee(user.chats.get(event.chatId), event)) continue
       for (const listener of user.listeners) {
         if (event.position <= listener.from || !listener.kinds.has(event.kind)) continue
         if (listener.chatId === null || listener.chatId === event.chatId) yield listener
@@ -171,7 +257,7 @@ export function createHub<Delivery>(options: {
   return {
     async route(events, batchEnd) {
       head = batchEnd
-      await applyMemberships(events)
+      const forgetWhoLeft = await applyMemberships(events)
       const peers = await findPeers(events)
       const wanted = events.filter((event) => !listenersOf(event, peers).next().done)
       const deliveries = wanted.length > 0 ? await options.hydrate(wanted) : null
@@ -181,6 +267,7 @@ export function createHub<Delivery>(options: {
         if (delivery === undefined) continue
         for (const listener of listenersOf(event, peers)) listener.receive(delivery)
       }
+      forgetWhoLeft()
     },
     routeAhead(events) {
       for (const event of events) tellOfSession(event)

@@ -1,5 +1,12 @@
 import type { Database } from '../db/client.ts'
-import { type EventKind, type EventRow, eventColumns, type LogEvent, toLogEvent } from './event.ts'
+import {
+  type EventKind,
+  type EventRow,
+  eventColumns,
+  type LogEvent,
+  messageKinds,
+  toLogEvent,
+} from './event.ts'
 import type { Hub } from './hub.ts'
 
 /** Reads what concerns one user from the log, in order. */
@@ -19,6 +26,13 @@ export interface LogReader {
   }): Promise<LogEvent[]>
 }
 
+/**
+ * What of a chat's entries a member (alias `m`) may see: nothing from before they joined, and nothing about
+ * messages that are hidden from them.
+ */
+const visible = `e.position >= m.joined_position
+  AND NOT (e.kind IN (${messageKinds.map((kind) => `'${kind}'`).join(', ')}) AND e.sequence <= m.hidden_through)`
+
 /** Up to this many memberships in the user's chats, whoever may have changed is looked up one by one. */
 const fewPeers = 1000
 
@@ -31,15 +45,16 @@ const fewPeers = 1000
 const readAll = {
   name: 'log_read_all',
   text: `WITH mine AS MATERIALIZED (
-      SELECT m.chat_id FROM chat_members m JOIN chats c ON c.id = m.chat_id
+      SELECT m.chat_id, m.joined_position, m.hidden_through FROM chat_members m JOIN chats c ON c.id = m.chat_id
       WHERE m.user_id = $1 AND c.deleted_at IS NULL
     ), peers AS MATERIALIZED (
       SELECT p.user_id FROM mine JOIN chat_members p ON p.chat_id = mine.chat_id
       WHERE 'USER_UPDATED' = ANY($4::event_kind[]) LIMIT ${fewPeers} + 1
     )
-    SELECT ${eventColumns} FROM mine CROSS JOIN LATERAL (
-      SELECT * FROM events WHERE chat_id = mine.chat_id AND position > $2 AND position <= $3 AND kind = ANY($4::event_kind[])
-      ORDER BY position LIMIT $5
+    SELECT ${eventColumns} FROM mine m CROSS JOIN LATERAL (
+      SELECT * FROM events e WHERE e.chat_id = m.chat_id AND e.position > $2 AND e.position <= $3
+        AND e.kind = ANY($4::event_kind[]) AND ${visible}
+      ORDER BY e.position LIMIT $5
     ) e
     UNION ALL
     (SELECT ${eventColumns} FROM events e
@@ -65,10 +80,10 @@ const readAll = {
 
 const readChat = {
   name: 'log_read_chat',
-  text: `SELECT ${eventColumns} FROM events e
-    WHERE e.chat_id = $6 AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[])
-      AND EXISTS (SELECT 1 FROM chat_members m JOIN chats c ON c.id = m.chat_id
-        WHERE m.chat_id = $6 AND m.user_id = $1 AND c.deleted_at IS NULL)
+  text: `SELECT ${eventColumns} FROM chat_members m JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL
+    JOIN events e ON e.chat_id = m.chat_id
+    WHERE m.chat_id = $6 AND m.user_id = $1
+      AND e.position > $2 AND e.position <= $3 AND e.kind = ANY($4::event_kind[]) AND ${visible}
     ORDER BY e.position LIMIT $5`,
 }
 

@@ -17,6 +17,8 @@ export interface Services {
   readonly logger: Logger
   /** Removes what erased accounts have left behind. */
   readonly eraser: Worker
+  /** Takes what was cleared from the database. */
+  readonly purger: Worker
   /** Lets a few searches run at a time, of each user one. */
   readonly searchGate: FairGate
   readonly dataExports: DataExports

@@ -64,12 +64,18 @@ export async function createDirectChat(
  *   whom the viewer has blocked or who has blocked the viewer
  */
 export async function createGroupChat(store: Store, viewer: Viewer, input: unknown): Promise<OwnChat> {
-  const { title, memberIds } = parseInput(createGroupChatInput, input)
-  const members = await knownUsers(store, viewer, memberIds ?? [])
+  const { title, memberIds, historyVisibility } = parseInput(createGroupChatInput, input)
+  const members = await knownUsers(store, viewer, memberIds ?? [], 'memberIds')
   const id = uuidv7()
   await writeWhileAccountsLast(store, async (tx) => {
     await tx.prisma.chat.create({
-      data: { id, kind: 'GROUP', title, titleAuthorId: viewer.userId },
+      data: {
+        id,
+        kind: 'GROUP',
+        title,
+        titleAuthorId: viewer.userId,
+        historyVisibility: historyVisibility ?? 'FULL',
+      },
       select: { id: true },
     })
     await addMembers(tx.prisma, id, [
@@ -82,7 +88,7 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
 }
 
 /** Of somebody who is erased at the same moment there is nothing to refer to. */
-async function writeWhileAccountsLast<Result>(
+export async function writeWhileAccountsLast<Result>(
   store: Store,
   work: (tx: WriteTransaction) => Promise<Result>,
 ): Promise<Result> {
@@ -93,8 +99,17 @@ async function writeWhileAccountsLast<Result>(
   }
 }
 
-/** The row ids behind global user ids, each once and without the viewer. */
-async function knownUsers(store: Store, viewer: Viewer, globalIds: readonly string[]): Promise<string[]> {
+/**
+ * The row ids behind global user ids, each once and without the viewer.
+ * @param field the input's field that has them
+ * @throws ValidationError for each who cannot be added, at its index
+ */
+export async function knownUsers(
+  store: Store,
+  viewer: Viewer,
+  globalIds: readonly string[],
+  field: string,
+): Promise<string[]> {
   const ids = globalIds.map((globalId) => parseIdOf('User', globalId))
   const candidates = [...new Set(ids.filter((id) => id !== null))]
   const [users, apart] = await Promise.all([
@@ -103,7 +118,7 @@ async function knownUsers(store: Store, viewer: Viewer, globalIds: readonly stri
   ])
   const known = new Set(users.map((user) => user.id))
   const issues = ids.flatMap((id, index) => {
-    const path = ['memberIds', String(index)]
+    const path = [field, String(index)]
     if (id === null || !known.has(id)) return [{ path, message: 'There is no such user.' }]
     return apart.has(id) ? [{ path, message: 'This user cannot be added.' }] : []
   })
@@ -111,7 +126,11 @@ async function knownUsers(store: Store, viewer: Viewer, globalIds: readonly stri
   return candidates.filter((id) => id !== viewer.userId)
 }
 
-async function ownChat(store: Store, viewer: Viewer, id: string): Promise<OwnChat> {
+/**
+ * The chat as the viewer sees it now.
+ * @throws NotFoundError when the viewer has it no more
+ */
+export async function ownChat(store: Store, viewer: Viewer, id: string): Promise<OwnChat> {
   const chat = (await findChats(store, viewer, [id])).get(id)
   if (chat === undefined) throw new NotFoundError('chat')
   return chat

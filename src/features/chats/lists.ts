@@ -101,11 +101,17 @@ export async function listMembers(
     page.limit + 1,
   ])
   const byChat = groupBy(rows, (row) => row.chat_id)
-  return new Map(chatIds.map((id) => [id, toConnection(byChat.get(id) ?? [], page, toMemberEdge)]))
+  return new Map(
+    chatIds.map((id) => [id, toConnection(byChat.get(id) ?? [], page, (row) => toMemberEdge(toMember(row)))]),
+  )
 }
 
-function toMemberEdge(row: MemberRow): Edge<MemberView> {
-  const node = {
+export function toMemberEdge(member: MemberView): Edge<MemberView> {
+  return { cursor: encodeCursor('cm', member.id), node: member }
+}
+
+function toMember(row: MemberRow): MemberView {
+  return {
     id: row.id,
     chatId: row.chat_id,
     userId: row.user_id,
@@ -114,7 +120,6 @@ function toMemberEdge(row: MemberRow): Edge<MemberView> {
     lastReadSequence: row.last_read_sequence,
     mutedUntil: row.muted_until,
   }
-  return { cursor: encodeCursor('cm', row.id), node }
 }
 
 const memberCounts = {

@@ -1,15 +1,20 @@
 import type { Transaction } from '../../db/client.ts'
 
 /**
- * Gives each of these groups that has no owner any more a new one: its longest-standing admin, else its
- * longest-standing member. The caller holds the chats' rows, so that two who leave at once see each other.
+ * Gives each of these groups that has no owner any more a new one, and tells its members: its longest-standing
+ * admin, else its longest-standing member. The caller holds the chats' rows, so that two who leave at once see
+ * each other.
  */
 export async function passOwnershipOn(prisma: Transaction, chatIds: readonly string[]): Promise<void> {
   await prisma.$executeRaw`
-    UPDATE chat_members SET role = 'OWNER' WHERE id IN (
-      SELECT DISTINCT ON (m.chat_id) m.id FROM chat_members m JOIN chats c ON c.id = m.chat_id AND c.kind = 'GROUP'
-      WHERE m.chat_id = ANY(${chatIds}::uuid[])
-        AND NOT EXISTS (SELECT 1 FROM chat_members o WHERE o.chat_id = m.chat_id AND o.role = 'OWNER')
-      ORDER BY m.chat_id, (m.role = 'ADMIN') DESC, m.joined_at, m.id
-    )`
+    WITH heirs AS (
+      UPDATE chat_members SET role = 'OWNER' WHERE id IN (
+        SELECT DISTINCT ON (m.chat_id) m.id FROM chat_members m JOIN chats c ON c.id = m.chat_id AND c.kind = 'GROUP'
+        WHERE m.chat_id = ANY(${chatIds}::uuid[])
+          AND NOT EXISTS (SELECT 1 FROM chat_members o WHERE o.chat_id = m.chat_id AND o.role = 'OWNER')
+        ORDER BY m.chat_id, (m.role = 'ADMIN') DESC, m.joined_at, m.id
+      ) RETURNING chat_id, user_id
+    )
+    INSERT INTO events (kind, chat_id, subject_id) SELECT 'MEMBER_ROLE_CHANGED', chat_id, user_id FROM heirs
+    ORDER BY chat_id`
 }

@@ -30,12 +30,26 @@ const ChatKind = builder.enumType('ChatKind', {
   } as const,
 })
 
-const ChatRole = builder.enumType('ChatRole', {
+export const ChatRole = builder.enumType('ChatRole', {
   description: 'What a member may do.',
   values: {
-    OWNER: { description: 'Everything. The one who made a group.' },
-    ADMIN: { description: 'What a member may, and deleting the messages of others.' },
-    MEMBER: { description: 'Reads and writes. Both sides of a direct chat.' },
+    OWNER: {
+      description:
+        'Everything. A group has one: who made it, whom that one handed it to, or, when they went, the admin, else the member, who had been in it longest.',
+    },
+    ADMIN: {
+      description:
+        'What a member may, and: add people, remove members, rename the group, delete the messages of others.',
+    },
+    MEMBER: { description: 'Reads and writes, and leaves. Both sides of a direct chat.' },
+  } as const,
+})
+
+export const HistoryVisibility = builder.enumType('HistoryVisibility', {
+  description: 'What those see who join a group later.',
+  values: {
+    FULL: { description: 'Everything that was said before, too.' },
+    FROM_JOIN: { description: 'What is said from then on.' },
   } as const,
 })
 
@@ -71,9 +85,15 @@ export const ChatMember = builder.prismaObject('ChatMember', {
   }),
 })
 
+export const ChatMemberEdge = builder.edgeObject({
+  type: ChatMember,
+  name: 'ChatMemberEdge',
+  description: 'A member in a page, or where a new one goes in the list.',
+})
+
 const ChatMemberConnection = builder.connectionObject(
   { type: ChatMember, name: 'ChatMemberConnection', description: 'A page of members.' },
-  { name: 'ChatMemberEdge', description: 'A member in a page.' },
+  ChatMemberEdge,
 )
 
 /** A name for a batch: look-ups with the same page arguments go together. */
@@ -115,6 +135,10 @@ export const Chat = builder.prismaObject('Chat', {
         const load = (ids: readonly string[]) => findOtherUsers(context.store, viewer, ids)
         return (await context.batch.load('otherUser', chat.id, load)) ?? null
       },
+    }),
+    historyVisibility: t.expose('historyVisibility', {
+      type: HistoryVisibility,
+      description: 'What those see who join later. Of no meaning for a direct chat.',
     }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was made.' }),
     updatedAt: t.expose('updatedAt', {
@@ -240,7 +264,7 @@ const CreateDirectChatPayload = builder.objectRef<DirectChatCreated>('CreateDire
 })
 
 /** Each mutation has a payload type of its own, so that it can grow fields without touching the others. */
-const chatPayload = (name: string, description: string) =>
+export const chatPayload = (name: string, description: string) =>
   builder.objectRef<{ chat: ChatView }>(name).implement({
     description,
     fields: (t) => ({
@@ -285,6 +309,10 @@ builder.mutationFields((t) => ({
     },
     input: {
       title: t.input.string({ required: true, description: '1 to 255 characters on one line.' }),
+      historyVisibility: t.input.field({
+        type: HistoryVisibility,
+        description: 'What those see who join later. Default `FULL`.',
+      }),
       memberIds: t.input.idList({
         description:
           'Ids of the users who shall be in it besides the viewer, at most 500; may be empty. Nobody whom the viewer has blocked or who has blocked the viewer.',

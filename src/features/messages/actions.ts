@@ -132,8 +132,11 @@ async function findSent(
   }
   // The viewer may have lost the chat since; then the original is out of reach, too.
   const message = (await findMessages(store, viewer, [row.id])).get(row.id)
-  if (message === undefined) throw new NotFoundError('chat')
-  return { message, deduplicated: true }
+  if (message !== undefined) return { message, deduplicated: true }
+  if (!(await findChats(store, viewer, [row.chat_id])).has(row.chat_id)) throw new NotFoundError('chat')
+  // Cleared with its chat, and perhaps not emptied yet.
+  const deletedAt = row.deleted_at ?? new Date()
+  return { message: { ...toMessageView(row), text: null, deletedAt }, deduplicated: true }
 }
 
 const nothingToReplyTo = () =>

@@ -1,14 +1,18 @@
 import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { toGlobalId } from '../../core/ids.ts'
 import type { PageArgs } from '../../core/pages.ts'
+import type { SystemMessageKind as SystemKind } from '../../db/generated/prisma/client.ts'
 import { builder } from '../../graphql/builder.ts'
-import { viewerOf } from '../../graphql/context.ts'
+import { type Context, viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
+import type { ChatView } from '../chats/access.ts'
 import { Chat, loadChat, pageKey } from '../chats/schema.ts'
+import { findUsers, type PublicUser } from '../users/access.ts'
 import { User, UserConnection } from '../users/schema.ts'
 import { canDelete, canEdit, findMessages, type MessageView } from './access.ts'
 import { deleteMessage, editMessage, sendMessage } from './actions.ts'
+import { clearChat } from './clearing.ts'
 import { defaultMessagePage, findLastMessages, listMessages, toMessageEdge } from './lists.ts'
 import {
   addReaction,
@@ -20,6 +24,7 @@ import {
   removeReaction,
 } from './reactions.ts'
 import { listRevisions, type Revision } from './revisions.ts'
+import { namedSubjects, systemText } from './system-text.ts'
 
 const MessageSender = builder.enumType('MessageSender', {
   description: 'Whose words a message is.',
@@ -70,6 +75,59 @@ const MessageRevisionConnection = builder.connectionObject(
   { name: 'MessageRevisionEdge', description: 'An earlier text in a page.' },
 )
 
+const SystemMessageKind = builder.enumType('SystemMessageKind', {
+  description: 'What happened in a group. Who did it is the `author` of the message.',
+  values: {
+    MEMBERS_ADDED: { description: 'The author added `users`.' },
+    MEMBER_REMOVED: { description: 'The author removed the one of `users`.' },
+    MEMBER_LEFT: { description: 'The author left.' },
+    MEMBER_MADE_OWNER: { description: 'The author handed the group over to the one of `users`.' },
+    MEMBER_MADE_ADMIN: { description: 'The author made the one of `users` an admin.' },
+    MEMBER_MADE_MEMBER: { description: 'The author took the role of the one of `users` away.' },
+    CHAT_RENAMED: { description: 'The author gave the group another title.' },
+  } as const,
+})
+
+interface SystemFacts {
+  readonly kind: SystemKind
+  readonly userIds: readonly string[]
+}
+
+const SystemMessage = builder.objectRef<SystemFacts>('SystemMessage').implement({
+  description: 'What the server says in a group.',
+  fields: (t) => ({
+    kind: t.expose('kind', { type: SystemMessageKind, description: 'What happened.' }),
+    users: t.field({
+      type: [User],
+      complexity: { field: 1, multiplier: namedSubjects },
+      description: `To whom: the first ${namedSubjects} of them, without those whose account is erased.`,
+      resolve: async ({ userIds }, _args, context) => {
+        const users = await loadSubjects(context, userIds)
+        return users.filter((user) => user !== undefined)
+      },
+    }),
+    userCount: t.int({
+      description: 'To how many in all.',
+      resolve: ({ userIds }) => userIds.length,
+    }),
+  }),
+})
+
+function loadSubjects(context: Context, userIds: readonly string[]): Promise<(PublicUser | undefined)[]> {
+  const load = (ids: readonly string[]) => findUsers(context.store, ids)
+  return Promise.all(userIds.slice(0, namedSubjects).map((id) => context.batch.load('user', id, load)))
+}
+
+async function textOfSystem(
+  context: Context,
+  { author, systemSubjectIds }: MessageView,
+  kind: SystemKind,
+): Promise<string> {
+  const users = await loadSubjects(context, systemSubjectIds)
+  const names = users.map((user) => user?.displayName ?? null)
+  return systemText(kind, author?.displayName ?? null, names, systemSubjectIds.length)
+}
+
 export const Message = builder.prismaObject('Message', {
   description: 'One message. Who is in its chat sees it.',
   interfaces: [Node],
@@ -94,10 +152,20 @@ export const Message = builder.prismaObject('Message', {
       resolve: (message) => message.author,
     }),
     sender: t.expose('sender', { type: MessageSender, description: 'Whose words it is.' }),
-    text: t.exposeString('text', {
+    text: t.string({
       nullable: true,
       description:
-        'The text exactly as it was sent, up to 5,000 characters; escape it when rendering. Null once deleted.',
+        'The text exactly as it was sent, up to 5,000 characters; escape it when rendering. Null once deleted. For `SYSTEM`, in English, what `system` says.',
+      // Nothing to wait for with what people wrote: a page has a hundred of them.
+      resolve: (message, _args, context) =>
+        message.systemKind === null ? message.text : textOfSystem(context, message, message.systemKind),
+    }),
+    system: t.field({
+      type: SystemMessage,
+      nullable: true,
+      description: 'For `SYSTEM`, what happened, for clients to put into words of their own; null otherwise.',
+      resolve: (message) =>
+        message.systemKind === null ? null : { kind: message.systemKind, userIds: message.systemSubjectIds },
     }),
     clientMessageId: t.string({
       nullable: true,
@@ -279,7 +347,38 @@ const RemoveReactionPayload = reactionPayload('RemoveReactionPayload', "The view
 const emojiDescription =
   'One emoji of any kind: flags, skin tones and joined ones included. A heart with and without the sign for "as a picture" is the same.'
 
+interface Cleared {
+  readonly chat: ChatView
+  readonly clearedCount: number
+}
+
+const ClearChatPayload = builder.objectRef<Cleared>('ClearChatPayload').implement({
+  description: 'The cleared chat.',
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
+    clearedCount: t.exposeInt('clearedCount', {
+      description: 'How many messages were cleared that had not been deleted before.',
+    }),
+  }),
+})
+
 builder.mutationFields((t) => ({
+  clearChat: t.fieldWithInput({
+    type: ClearChatPayload,
+    description:
+      'Clears a chat of its messages, whatever their number. In a group its owner does: everything that was said is gone, for everyone, and from the database soon after. In a direct chat either side clears what they themselves said: those messages are tombstones then. Everyone in it gets one `ChatCleared`.',
+    typeOptions: { name: 'ClearChatInput', description: 'Which chat.' },
+    errors: {
+      types: [NotFoundError, ForbiddenError],
+      union: { name: 'ClearChatResult', description: 'The chat, or why nothing was cleared.' },
+    },
+    input: { chatId: t.input.id({ required: true, description: 'The id of the chat.' }) },
+    resolve: async (_root, { input }, context) => {
+      const cleared = await clearChat(context.store, viewerOf(context), input)
+      context.purger.wake()
+      return cleared
+    },
+  }),
   addReaction: t.fieldWithInput({
     type: AddReactionPayload,
     description: `Puts the viewer's emoji at a message. A message has at most ${maxReactionKinds} kinds of emoji, and of each one reaction a person. Doing it again changes nothing.`,

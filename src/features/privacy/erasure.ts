@@ -108,7 +108,12 @@ async function removeAccount(
     UPDATE chats SET blocked = true, direct_key = NULL WHERE id = ANY(${chatIds}::uuid[]) AND kind = 'DIRECT'`
   const title = messages === 'ERASE' ? erasedTitle : null
   await prisma.$executeRaw`
-    UPDATE chats SET title_author_id = NULL, title = coalesce(${title}, title) WHERE title_author_id = ${userId}::uuid`
+    WITH untitled AS (
+      UPDATE chats SET title_author_id = NULL, title = coalesce(${title}, title) WHERE title_author_id = ${userId}::uuid
+      RETURNING id, deleted_at
+    )
+    INSERT INTO events (kind, chat_id) SELECT 'CHAT_RENAMED', id FROM untitled
+    WHERE ${title}::text IS NOT NULL AND deleted_at IS NULL ORDER BY id`
 
   // Somebody may have removed the row by hand; what it has left behind goes all the same.
   if (user !== undefined) await reserveUsername(prisma, keyedHash, user.username_key)
@@ -198,6 +203,7 @@ async function eraseNext(tx: WriteTransaction, store: Store, onHeld: (id: string
     (await eraseDeadChat(prisma, erasure)) ||
     (await eraseMessages(prisma, erasure)) ||
     (await eraseReactions(prisma, erasure)) ||
+    (await eraseMentionsBySystem(prisma, erasure)) ||
     (await eraseEvents(prisma, erasure))
   if (more) return true
   // Told when it is true: whoever reads a chat again upon this finds no text of theirs.
@@ -243,7 +249,7 @@ async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<
     UPDATE messages SET author_id = NULL, client_message_id = NULL, content_hash = NULL,
       text = CASE WHEN ${erase} THEN NULL ELSE text END,
       edited_at = CASE WHEN ${erase} THEN NULL ELSE edited_at END,
-      deleted_at = CASE WHEN ${erase} THEN coalesce(deleted_at, now()) ELSE deleted_at END
+      deleted_at = CASE WHEN ${erase} AND sender <> 'SYSTEM' THEN coalesce(deleted_at, now()) ELSE deleted_at END
     WHERE id IN (
       SELECT id FROM messages
       WHERE author_id = ${erasure.user_id}::uuid AND (${erasure.done_through}::uuid IS NULL OR id > ${erasure.done_through}::uuid)
@@ -265,6 +271,19 @@ async function eraseReactions(prisma: Transaction, { user_id }: ErasureRow): Pro
   return count > 0
 }
 
+const nobody = '00000000-0000-0000-0000-000000000000'
+
+/** What the server said of them. The place stays, so that it goes on saying of how many. */
+async function eraseMentionsBySystem(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
+  const count = await prisma.$executeRaw`
+    UPDATE messages SET system_subject_ids = array_replace(system_subject_ids, ${user_id}::uuid, ${nobody}::uuid)
+    WHERE id IN (
+      SELECT id FROM messages WHERE system_kind IS NOT NULL AND system_subject_ids @> ARRAY[${user_id}::uuid]
+      LIMIT ${batchSize}
+    )`
+  return count > 0
+}
+
 /** Log entries that tell what the account did, whom it blocked and who blocked it. */
 async function eraseEvents(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
   const acted = await prisma.$executeRaw`
@@ -274,7 +293,7 @@ async function eraseEvents(prisma: Transaction, { user_id }: ErasureRow): Promis
   const told = await prisma.$executeRaw`
     DELETE FROM events WHERE position IN (
       SELECT position FROM events
-      WHERE kind = 'USER_UPDATED' AND user_id IS NOT NULL
+      WHERE kind <> 'SESSION_REVOKED' AND user_id IS NOT NULL
         AND (user_id = ${user_id}::uuid OR subject_id = ${user_id}::uuid) LIMIT ${batchSize}
     )`
   return acted + told > 0

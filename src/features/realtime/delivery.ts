@@ -1,5 +1,5 @@
 import type { ErasedMessages } from '../../db/generated/prisma/client.ts'
-import type { EventKind, LogEvent } from '../../events/event.ts'
+import { type EventKind, type LogEvent, messageKinds } from '../../events/event.ts'
 import type { Store } from '../../events/store.ts'
 import type { ChatView, MemberView } from '../chats/access.ts'
 import {
@@ -21,6 +21,14 @@ export const clientEventKinds = [
   'ACCOUNT_ERASED',
   'REACTION_ADDED',
   'REACTION_REMOVED',
+  'CHAT_RENAMED',
+  'CHAT_HISTORY_VISIBILITY_CHANGED',
+  'CHAT_DELETED',
+  'CHAT_CLEARED',
+  'CHAT_MUTED',
+  'MEMBER_ADDED',
+  'MEMBER_REMOVED',
+  'MEMBER_ROLE_CHANGED',
 ] as const satisfies readonly EventKind[]
 export type ClientEventKind = (typeof clientEventKinds)[number]
 
@@ -46,6 +54,22 @@ export type Delivery =
     })
   | ReactionDelivery<'REACTION_ADDED'>
   | ReactionDelivery<'REACTION_REMOVED'>
+  | ChatDelivery<'CHAT_RENAMED'>
+  | ChatDelivery<'CHAT_HISTORY_VISIBILITY_CHANGED'>
+  | (DeliveryBase & {
+      readonly kind: 'CHAT_DELETED'
+      readonly chatId: string
+      readonly reason: ChatDeletedReason
+    })
+  | (ChatDelivery<'CHAT_CLEARED'> & {
+      readonly clearedThrough: number
+      /** Whose messages alone; null: everybody's. */
+      readonly author: PublicUser | null
+    })
+  | (DeliveryBase & { readonly kind: 'CHAT_MUTED'; readonly chat: ChatView; readonly member: MemberView })
+  | MemberDelivery<'MEMBER_ADDED'>
+  | MemberDelivery<'MEMBER_ROLE_CHANGED'>
+  | (ChatDelivery<'MEMBER_REMOVED'> & { readonly user: PublicUser; readonly memberId: string })
   | (DeliveryBase & { readonly kind: 'CAUGHT_UP' })
 
 interface MessageDelivery<Kind extends EventKind> extends DeliveryBase {
@@ -61,6 +85,22 @@ interface ReactionDelivery<Kind extends EventKind> extends DeliveryBase {
   readonly user: PublicUser
   readonly emoji: string
 }
+
+/** Something about a chat that somebody did. */
+interface ChatDelivery<Kind extends EventKind> extends DeliveryBase {
+  readonly kind: Kind
+  readonly chat: ChatView
+  /** Null once erased, and where nobody did it. */
+  readonly actor: PublicUser | null
+}
+
+interface MemberDelivery<Kind extends EventKind> extends ChatDelivery<Kind> {
+  readonly user: PublicUser
+  readonly member: MemberView
+}
+
+export const chatDeletedReasons = ['DELETED', 'LEFT', 'REMOVED'] as const
+type ChatDeletedReason = (typeof chatDeletedReasons)[number]
 
 interface DeliveryBase {
   readonly position: number
@@ -90,25 +130,26 @@ const messagesStatement = {
  * decided elsewhere. An entry whose chat or message is gone has nothing to show and is left out.
  */
 export async function hydrate(store: Store, events: readonly LogEvent[]): Promise<Map<number, Delivery>> {
-  const chatIds = unique(events.map((event) => event.chatId))
-  const messageIds = unique(
-    events.map((event) => (isMessageKind(event.kind) || isReactionKind(event.kind) ? event.subjectId : null)),
-  )
-  const userIds = unique(events.map(userOf))
-  const reads = events.filter((event) => event.kind === 'CHAT_READ')
-  const [chats, messages, users, members] = await Promise.all([
+  const chatIds = unique(events.map(chatOf))
+  const messageIds = unique(events.map((event) => (isAboutMessage(event.kind) ? event.subjectId : null)))
+  const userIds = unique(events.flatMap((event) => [actorOf(event), userOf(event)]))
+  const members = events.flatMap((event) => memberOf(event) ?? [])
+  const [chats, messages, users, memberRows] = await Promise.all([
     chatIds.length > 0 ? store.query<ChatView>(chatsStatement, [chatIds]) : [],
     messageIds.length > 0 ? store.query<MessageViewRow>(messagesStatement, [messageIds]) : [],
     userIds.length > 0 ? findUsers(store, userIds) : new Map<string, PublicUser>(),
-    reads.length > 0
-      ? store.query<MemberView>(membersStatement, [reads.map((e) => e.chatId), reads.map((e) => e.actorId)])
+    members.length > 0
+      ? store.query<MemberView>(membersStatement, [
+          members.map(({ chatId }) => chatId),
+          members.map(({ userId }) => userId),
+        ])
       : [],
   ])
   const loaded: Loaded = {
     chats: new Map(chats.map((chat) => [chat.id, chat])),
     messages: new Map(messages.map((row) => [row.id, toMessageView(row)])),
     users,
-    members: new Map(members.map((member) => [memberKey(member.chatId, member.userId), member])),
+    members: new Map(memberRows.map((member) => [memberKey(member), member])),
   }
   const deliveries = new Map<number, Delivery>()
   for (const event of events) {
@@ -125,65 +166,132 @@ interface Loaded {
   readonly members: ReadonlyMap<string, MemberView>
 }
 
+/** Null where what it speaks of is gone. */
 function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
-  const { position, occurredAt } = event
-  if (event.kind === 'USER_UPDATED') {
-    const user = loaded.users.get(userOf(event) ?? '')
-    return user === undefined ? null : { position, occurredAt, kind: event.kind, user }
+  const { position, occurredAt, kind, subjectId, sequence, detail } = event
+  const chat = loaded.chats.get(chatOf(event) ?? '')
+  const user = loaded.users.get(userOf(event) ?? '')
+  const base = { position, occurredAt }
+  if (kind === 'USER_UPDATED') return user === undefined ? null : { ...base, kind, user }
+  if (kind === 'CHAT_DELETED') {
+    const reason = chatDeletedReasons.find((each) => each === detail)
+    return subjectId === null || reason === undefined ? null : { ...base, kind, chatId: subjectId, reason }
   }
-  const chat = event.chatId === null ? undefined : loaded.chats.get(event.chatId)
   if (chat === undefined) return null
-  switch (event.kind) {
+  const about = { ...base, chat, actor: loaded.users.get(actorOf(event) ?? '') ?? null }
+  switch (kind) {
     case 'MESSAGE_ADDED':
     case 'MESSAGE_EDITED':
     case 'MESSAGE_DELETED': {
-      const message = event.subjectId === null ? undefined : loaded.messages.get(event.subjectId)
-      return message === undefined
-        ? null
-        : ({ position, occurredAt, kind: event.kind, chat, message } as Delivery)
-    }
-    case 'CHAT_CREATED':
-      return { position, occurredAt, kind: event.kind, chat }
-    case 'CHAT_READ': {
-      const reader = loaded.users.get(userOf(event) ?? '')
-      const member = loaded.members.get(memberKey(chat.id, event.actorId))
-      if (reader === undefined || member === undefined || event.sequence === null) return null
-      return { position, occurredAt, kind: event.kind, chat, reader, member, sequence: event.sequence }
+      const message = loaded.messages.get(subjectId ?? '')
+      return message === undefined ? null : ({ ...base, kind, chat, message } as Delivery)
     }
     case 'REACTION_ADDED':
     case 'REACTION_REMOVED': {
-      const message = loaded.messages.get(event.subjectId ?? '')
-      const user = loaded.users.get(userOf(event) ?? '')
-      const { detail: emoji } = event
-      if (message === undefined || user === undefined || emoji === null) return null
-      return { position, occurredAt, kind: event.kind, chat, message, user, emoji } as Delivery
+      const message = loaded.messages.get(subjectId ?? '')
+      if (message === undefined || user === undefined || detail === null) return null
+      return { ...base, kind, chat, message, user, emoji: detail } as Delivery
     }
+    case 'CHAT_CREATED':
+      return { ...base, kind, chat }
+    case 'CHAT_RENAMED':
+    case 'CHAT_HISTORY_VISIBILITY_CHANGED':
+      return { ...about, kind }
+    case 'CHAT_READ': {
+      const member = memberIn(event, loaded)
+      if (user === undefined || member === undefined || sequence === null) return null
+      return { ...base, kind, chat, reader: user, member, sequence }
+    }
+    case 'CHAT_MUTED': {
+      const member = memberIn(event, loaded)
+      return member === undefined ? null : { ...base, kind, chat, member }
+    }
+    case 'CHAT_CLEARED':
+      if (sequence === null) return null
+      // Somebody's own messages, and that somebody is gone: AccountErased has said more.
+      if (subjectId !== null && user === undefined) return null
+      return { ...about, kind, clearedThrough: sequence, author: user ?? null }
+    case 'MEMBER_ADDED':
+    case 'MEMBER_ROLE_CHANGED': {
+      const member = memberIn(event, loaded)
+      if (user === undefined || member === undefined) return null
+      return { ...about, kind, user, member } as Delivery
+    }
+    case 'MEMBER_REMOVED':
+      return user === undefined || detail === null ? null : { ...about, kind, user, memberId: detail }
     case 'ACCOUNT_ERASED': {
-      if (event.subjectId === null) return null
-      const messages = event.sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE'
-      return { position, occurredAt, kind: event.kind, chat, userId: event.subjectId, messages }
+      if (subjectId === null) return null
+      return {
+        ...base,
+        kind,
+        chat,
+        userId: subjectId,
+        messages: sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE',
+      }
     }
-    default:
+    case 'SESSION_REVOKED':
       return null
   }
 }
 
-/** Whom an entry is about, where there is such an account still. */
-function userOf(event: LogEvent): string | null {
-  if (event.kind === 'CHAT_READ' || isReactionKind(event.kind)) return event.actorId
-  return event.kind === 'USER_UPDATED' ? event.subjectId : null
+/** Which chat an entry is about, as far as there is something to load of it. */
+function chatOf(event: LogEvent): string | null {
+  return event.kind === 'CHAT_MUTED' ? event.subjectId : event.chatId
 }
 
-function memberKey(chatId: string, userId: string | null): string {
+const aboutSubject: ReadonlySet<EventKind> = new Set<EventKind>([
+  'USER_UPDATED',
+  'CHAT_CLEARED',
+  'MEMBER_ADDED',
+  'MEMBER_REMOVED',
+  'MEMBER_ROLE_CHANGED',
+])
+const aboutActor: ReadonlySet<EventKind> = new Set<EventKind>([
+  'CHAT_READ',
+  'REACTION_ADDED',
+  'REACTION_REMOVED',
+])
+const tellingActor: ReadonlySet<EventKind> = new Set<EventKind>([
+  'CHAT_RENAMED',
+  'CHAT_HISTORY_VISIBILITY_CHANGED',
+  'CHAT_CLEARED',
+  'MEMBER_ADDED',
+  'MEMBER_REMOVED',
+  'MEMBER_ROLE_CHANGED',
+])
+
+/** Whom an entry is about. */
+function userOf({ kind, actorId, subjectId }: LogEvent): string | null {
+  if (aboutActor.has(kind)) return actorId
+  return aboutSubject.has(kind) ? subjectId : null
+}
+
+/** Who did it, where clients are told. */
+function actorOf({ kind, actorId }: LogEvent): string | null {
+  return tellingActor.has(kind) ? actorId : null
+}
+
+/** The membership that an entry is about. */
+function memberOf(event: LogEvent): { chatId: string; userId: string } | null {
+  const chatId = chatOf(event)
+  const userId = event.kind === 'CHAT_MUTED' ? event.userId : userOf(event)
+  const loads = ['CHAT_READ', 'CHAT_MUTED', 'MEMBER_ADDED', 'MEMBER_ROLE_CHANGED'].includes(event.kind)
+  return loads && chatId !== null && userId !== null ? { chatId, userId } : null
+}
+
+function memberIn(event: LogEvent, { members }: Loaded): MemberView | undefined {
+  const key = memberOf(event)
+  return key === null ? undefined : members.get(memberKey(key))
+}
+
+function memberKey({ chatId, userId }: { readonly chatId: string; readonly userId: string }): string {
   return `${chatId}:${userId}`
 }
 
-function isMessageKind(kind: EventKind): boolean {
-  return kind === 'MESSAGE_ADDED' || kind === 'MESSAGE_EDITED' || kind === 'MESSAGE_DELETED'
-}
+const aboutMessages: ReadonlySet<EventKind> = new Set(messageKinds)
 
-function isReactionKind(kind: EventKind): boolean {
-  return kind === 'REACTION_ADDED' || kind === 'REACTION_REMOVED'
+function isAboutMessage(kind: EventKind): boolean {
+  return aboutMessages.has(kind)
 }
 
 function unique(ids: readonly (string | null)[]): string[] {

@@ -5,13 +5,13 @@ import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
 import { ViewerType } from '../auth/schema.ts'
 import { accessChat } from '../chats/access.ts'
-import { toChatEdge } from '../chats/lists.ts'
-import { Chat, ChatEdge, ChatMember } from '../chats/schema.ts'
+import { toChatEdge, toMemberEdge } from '../chats/lists.ts'
+import { Chat, ChatEdge, ChatMember, ChatMemberEdge } from '../chats/schema.ts'
 import { toMessageEdge } from '../messages/lists.ts'
 import { Message, MessageEdge } from '../messages/schema.ts'
 import { ErasedMessages } from '../privacy/schema.ts'
 import { User } from '../users/schema.ts'
-import { type ClientEventKind, clientEventKinds, type Delivery } from './delivery.ts'
+import { type ClientEventKind, type chatDeletedReasons, clientEventKinds, type Delivery } from './delivery.ts'
 
 type Of<Kind extends Delivery['kind']> = Extract<Delivery, { kind: Kind }>
 
@@ -38,6 +38,14 @@ const typeNames = {
   ACCOUNT_ERASED: 'AccountErased',
   REACTION_ADDED: 'ReactionAdded',
   REACTION_REMOVED: 'ReactionRemoved',
+  CHAT_RENAMED: 'ChatRenamed',
+  CHAT_HISTORY_VISIBILITY_CHANGED: 'ChatHistoryVisibilityChanged',
+  CHAT_DELETED: 'ChatDeleted',
+  CHAT_CLEARED: 'ChatCleared',
+  CHAT_MUTED: 'ChatMuted',
+  MEMBER_ADDED: 'MemberAdded',
+  MEMBER_REMOVED: 'MemberRemoved',
+  MEMBER_ROLE_CHANGED: 'MemberRoleChanged',
   CAUGHT_UP: 'CaughtUp',
 } as const satisfies Record<Delivery['kind'], string>
 
@@ -161,6 +169,168 @@ const reactionEvent = (name: 'ReactionAdded' | 'ReactionRemoved', description: s
   })
 reactionEvent('ReactionAdded', 'Someone reacted to a message.')
 reactionEvent('ReactionRemoved', 'Someone took a reaction back.')
+
+const actorDescription = 'Who did it; null once their account is erased.'
+
+builder.objectRef<Of<'CHAT_RENAMED'>>('ChatRenamed').implement({
+  description: 'A group has another title.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
+    actor: t.field({
+      type: User,
+      nullable: true,
+      description: `${actorDescription} And null where a title went with an erased account.`,
+      resolve: ({ actor }) => actor,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'CHAT_HISTORY_VISIBILITY_CHANGED'>>('ChatHistoryVisibilityChanged').implement({
+  description: 'Who joins a group from now on sees more, or less, of what was said before.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
+    actor: t.field({
+      type: User,
+      nullable: true,
+      description: actorDescription,
+      resolve: ({ actor }) => actor,
+    }),
+  }),
+})
+
+const ChatDeletedReason = builder.enumType('ChatDeletedReason', {
+  description: 'Why a chat is gone for the viewer.',
+  values: {
+    DELETED: { description: 'Its owner deleted it, for everyone.' },
+    LEFT: { description: 'The viewer left it, perhaps on another device.' },
+    REMOVED: { description: 'The viewer was removed from it.' },
+  } satisfies Record<(typeof chatDeletedReasons)[number], { description: string }>,
+})
+
+builder.objectRef<Of<'CHAT_DELETED'>>('ChatDeleted').implement({
+  description:
+    'A chat is gone for the viewer: deleted, left, or they were removed from it. The last that they hear of it, unless they are added again.',
+  interfaces: [Event],
+  fields: (t) => ({
+    deletedChatId: t.id({
+      description: 'Its id, for clients that drop it from their lists.',
+      resolve: ({ chatId }) => toGlobalId('Chat', chatId),
+    }),
+    reason: t.expose('reason', { type: ChatDeletedReason, description: 'Why.' }),
+  }),
+})
+
+builder.objectRef<Of<'CHAT_CLEARED'>>('ChatCleared').implement({
+  description:
+    'A chat was cleared of its messages. It comes once, whatever their number; no `MessageDeleted` comes for them.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
+    clearedThroughSequence: t.int({
+      description: 'Messages up to this `sequence` were cleared.',
+      resolve: ({ clearedThrough }) => clearedThrough,
+    }),
+    author: t.field({
+      type: User,
+      nullable: true,
+      description:
+        "In a direct chat: whose messages, and theirs alone; they are tombstones now. Null in a group: everybody's, and they are gone from the list.",
+      resolve: ({ author }) => author,
+    }),
+    actor: t.field({
+      type: User,
+      nullable: true,
+      description: actorDescription,
+      resolve: ({ actor }) => actor,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'CHAT_MUTED'>>('ChatMuted').implement({
+  description: 'The viewer muted or unmuted a chat, perhaps on another device. Nobody else hears of it.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Which.', resolve: ({ chat }) => chat }),
+    member: t.field({
+      type: ChatMember,
+      description: "The viewer's own place in it, with `mutedUntil`.",
+      resolve: ({ member }) => member,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'MEMBER_ADDED'>>('MemberAdded').implement({
+  description:
+    'Somebody was added to a group. If it is the viewer, the chat is new to their list: `chatEdge` is what to put in front of it.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    chatEdge: t.field({
+      type: ChatEdge,
+      description: 'The chat as an edge of `viewer.chats`.',
+      resolve: ({ chat }) => toChatEdge(chat),
+    }),
+    member: t.field({
+      type: ChatMember,
+      description: 'Their place in it as it is now.',
+      resolve: ({ member }) => member,
+    }),
+    memberEdge: t.field({
+      type: ChatMemberEdge,
+      description: 'Their place as an edge of `chat.members`, to be appended to a list on the client.',
+      resolve: ({ member }) => toMemberEdge(member),
+    }),
+    user: t.field({ type: User, description: 'Who was added.', resolve: ({ user }) => user }),
+    actor: t.field({
+      type: User,
+      nullable: true,
+      description: actorDescription,
+      resolve: ({ actor }) => actor,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'MEMBER_REMOVED'>>('MemberRemoved').implement({
+  description:
+    'Somebody is no member of a group any more: they left, or were removed. They themselves get `ChatDeleted`.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    user: t.field({ type: User, description: 'Who is gone.', resolve: ({ user }) => user }),
+    removedMemberId: t.id({
+      description: 'The id that their `ChatMember` had, for clients that drop it from their lists.',
+      resolve: ({ memberId }) => toGlobalId('ChatMember', memberId),
+    }),
+    actor: t.field({
+      type: User,
+      nullable: true,
+      description: `${actorDescription} The same as \`user\` for whoever left.`,
+      resolve: ({ actor }) => actor,
+    }),
+  }),
+})
+
+builder.objectRef<Of<'MEMBER_ROLE_CHANGED'>>('MemberRoleChanged').implement({
+  description: 'A member of a group has another role.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
+    member: t.field({
+      type: ChatMember,
+      description: 'Their place in it as it is now.',
+      resolve: ({ member }) => member,
+    }),
+    user: t.field({ type: User, description: 'Whose role.', resolve: ({ user }) => user }),
+    actor: t.field({
+      type: User,
+      nullable: true,
+      description: `${actorDescription} And null where the owner went and somebody had to follow.`,
+      resolve: ({ actor }) => actor,
+    }),
+  }),
+})
 
 builder.objectRef<Of<'CAUGHT_UP'>>('CaughtUp').implement({
   description:

@@ -1,0 +1,146 @@
+import { ForbiddenError } from '../../core/errors.ts'
+import type { Transaction } from '../../db/client.ts'
+import type { Store } from '../../events/store.ts'
+import type { Viewer } from '../auth/viewer.ts'
+import { accessChat, type OwnChat } from '../chats/access.ts'
+import { ownChat } from '../chats/actions.ts'
+import { changeChat } from '../chats/group-actions.ts'
+
+/** How long emptying a direct chat of a hundred thousand own messages and more may take. */
+const slow = { timeoutMs: 60_000 }
+
+/**
+ * Clears a chat of its messages, whatever their number: in a group, for its owner, all of them for everyone; in
+ * a direct chat the viewer's own, which become tombstones.
+ * @returns how many were cleared that had not been deleted before
+ * @throws NotFoundError
+ * @throws ForbiddenError in a group for anyone but its owner
+ */
+export async function clearChat(
+  store: Store,
+  viewer: Viewer,
+  input: { chatId: string },
+): Promise<{ chat: OwnChat; clearedCount: number }> {
+  const chat = await accessChat(store, viewer, input.chatId)
+  if (chat.kind === 'GROUP' && chat.membership.role !== 'OWNER') {
+    throw new ForbiddenError('Only the owner of the group can clear it.')
+  }
+  const clearedCount =
+    chat.kind === 'GROUP' ? await clearGroup(store, viewer, input) : await clearOwn(store, viewer, chat)
+  return { chat: await ownChat(store, viewer, chat.id), clearedCount }
+}
+
+/**
+ * A mark that every member's view begins behind: as fast for a million messages as for one. The texts go from
+ * the database right afterwards, by `purgeStep`.
+ */
+async function clearGroup(store: Store, viewer: Viewer, input: { chatId: string }): Promise<number> {
+  // Most of the counting is done before anyone has to wait for it.
+  const before = await accessChat(store, viewer, input.chatId)
+  const counted = await countStanding(store.prisma, before.id, { from: 0, to: before.lastSequence })
+  return changeChat(store, viewer, input.chatId, async ({ prisma, append }, chat) => {
+    if (chat.membership.role !== 'OWNER')
+      throw new ForbiddenError('Only the owner of the group can clear it.')
+    const { id: chatId, lastSequence } = chat
+    const late = await countStanding(prisma, chatId, { from: before.lastSequence, to: lastSequence })
+    await prisma.chat.update({
+      where: { id: chatId },
+      data: { clearedThrough: lastSequence },
+      select: { id: true },
+    })
+    await prisma.chatMember.updateMany({ where: { chatId }, data: { hiddenThrough: lastSequence } })
+    await append({ kind: 'CHAT_CLEARED', chatId, actorId: viewer.userId, sequence: lastSequence })
+    return counted + late
+  })
+}
+
+/** Messages behind what was cleared before, of people, not deleted. */
+async function countStanding(
+  prisma: Transaction,
+  chatId: string,
+  { from, to }: { from: number; to: number },
+): Promise<number> {
+  const [row] = await prisma.$queryRaw<{ count: number }[]>`
+    SELECT count(*)::int AS count FROM messages m JOIN chats c ON c.id = m.chat_id
+    WHERE m.chat_id = ${chatId}::uuid AND m.sequence > greatest(${from}, c.cleared_through) AND m.sequence <= ${to}
+      AND m.deleted_at IS NULL AND m.sender <> 'SYSTEM'`
+  return row?.count ?? 0
+}
+
+/** What comes while it is at work stays. Nobody waits for it: only the messages themselves are locked. */
+function clearOwn(store: Store, viewer: Viewer, chat: OwnChat): Promise<number> {
+  const { id: chatId, lastSequence } = chat
+  return store.write(async ({ prisma, append }) => {
+    const cleared = await prisma.$executeRaw`
+      UPDATE messages SET text = NULL, deleted_at = clock_timestamp()
+      WHERE chat_id = ${chatId}::uuid AND author_id = ${viewer.userId}::uuid AND sequence <= ${lastSequence}
+        AND deleted_at IS NULL AND sender <> 'SYSTEM'`
+    if (cleared === 0) return 0
+    // In statements of their own, which see what an edit or a reaction added that the first one waited for.
+    await prisma.$executeRaw`
+      DELETE FROM message_revisions r USING messages m
+      WHERE m.id = r.message_id AND m.chat_id = ${chatId}::uuid AND r.author_id = ${viewer.userId}::uuid
+        AND m.deleted_at IS NOT NULL`
+    await prisma.$executeRaw`
+      DELETE FROM reactions r USING messages m
+      WHERE m.id = r.message_id AND m.chat_id = ${chatId}::uuid AND m.author_id = ${viewer.userId}::uuid
+        AND m.deleted_at IS NOT NULL`
+    await append({
+      kind: 'CHAT_CLEARED',
+      chatId,
+      actorId: viewer.userId,
+      subjectId: viewer.userId,
+      sequence: lastSequence,
+    })
+    return cleared
+  }, slow)
+}
+
+const purgeLock = 70757267
+/** One piece of background work: what a transaction may hold back for a few milliseconds. */
+const batchSize = 500
+
+/**
+ * Takes a piece of what was cleared from the database. Where the chat goes on, a row without text, reactions and
+ * earlier texts stays of each message: a late retry of its sending must not bring it back. Of a chat that is over
+ * nothing stays.
+ * @returns whether there may be more
+ */
+export function purgeStep(store: Store): Promise<boolean> {
+  return store.write(async ({ prisma }) => {
+    const [turn] = await prisma.$queryRaw<{ mine: boolean }[]>`
+      SELECT pg_try_advisory_xact_lock(${purgeLock}) AS mine`
+    if (!turn?.mine) return false
+    const [chat] = await prisma.$queryRaw<{ id: string; over: boolean; from: number; to: number }[]>`
+      SELECT id, deleted_at IS NOT NULL AS over, purged_through AS "from",
+        least(cleared_through, purged_through + ${batchSize}) AS "to"
+      FROM chats WHERE purged_through < cleared_through LIMIT 1`
+    if (chat === undefined) return false
+    await (chat.over ? deleteRange(prisma, chat) : emptyRange(prisma, chat))
+    await prisma.chat.update({
+      where: { id: chat.id },
+      data: { purgedThrough: chat.to },
+      select: { id: true },
+    })
+    return true
+  })
+}
+
+interface Range {
+  readonly id: string
+  readonly from: number
+  readonly to: number
+}
+
+async function deleteRange(prisma: Transaction, { id, from, to }: Range): Promise<void> {
+  await prisma.message.deleteMany({ where: { chatId: id, sequence: { gt: from, lte: to } } })
+}
+
+async function emptyRange(prisma: Transaction, { id, from, to }: Range): Promise<void> {
+  await prisma.$executeRaw`
+    UPDATE messages SET text = NULL, deleted_at = coalesce(deleted_at, now())
+    WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}`
+  const within = { message: { chatId: id, sequence: { gt: from, lte: to } } }
+  await prisma.messageRevision.deleteMany({ where: within })
+  await prisma.reaction.deleteMany({ where: within })
+}

@@ -1,0 +1,47 @@
+import type { SystemMessageKind } from '../../db/generated/prisma/client.ts'
+
+/** How many of the people whom a system message is about are named; the rest are counted. */
+export const namedSubjects = 3
+
+/** Somebody whose account is erased has no name. */
+type Name = string | null
+
+/**
+ * The words of a system message, in English.
+ * @param subjects the names of the first few, as far as there are any
+ * @param count how many it is about in all
+ */
+export function systemText(
+  kind: SystemMessageKind,
+  actor: Name,
+  subjects: readonly Name[],
+  count: number,
+): string {
+  const who = actor ?? 'Somebody'
+  const whom = listNames(subjects, count)
+  switch (kind) {
+    case 'MEMBERS_ADDED':
+      return `${who} added ${whom}.`
+    case 'MEMBER_REMOVED':
+      return `${who} removed ${whom}.`
+    case 'MEMBER_LEFT':
+      return `${who} left.`
+    case 'MEMBER_MADE_OWNER':
+      return `${who} handed the group over to ${whom}.`
+    case 'MEMBER_MADE_ADMIN':
+      return `${who} made ${whom} an admin.`
+    case 'MEMBER_MADE_MEMBER':
+      return `${who} made ${whom} a member without a role.`
+    case 'CHAT_RENAMED':
+      return `${who} renamed the group.`
+  }
+}
+
+/** "Ann", "Ann and Bob", "Ann, Bob and Carol", "Ann, Bob, Carol and 4 others". */
+function listNames(subjects: readonly Name[], count: number): string {
+  const names = subjects.map((name) => name ?? 'somebody')
+  const others = count - names.length
+  if (others > 0) names.push(others === 1 ? 'one other' : `${others} others`)
+  const last = names.pop() ?? 'somebody'
+  return names.length === 0 ? last : `${names.join(', ')} and ${last}`
+}
