@@ -21,8 +21,8 @@ export const documentLimits = {
   tokens: 1000,
   /** Fields within fields; introspection needs 15 and is bounded by a rule of its own. */
   depth: 12,
-  /** Fields, fragments expanded. */
-  fields: 200,
+  /** Fields, fragments expanded. Following every kind of event, with what a client shows of each, takes some 400. */
+  fields: 500,
   /** Fields about the schema itself; the query of graphql's own tools needs some 250. */
   introspectionFields: 400,
   /** Fragment spreads, those within fragments counted as often as they are reached. */

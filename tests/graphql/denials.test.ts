@@ -6,21 +6,30 @@ import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  AddChatMembers,
   AddReaction,
   BlockUser,
   ChangeEmail,
+  ClearChat,
   CreateDirectChat,
   CreateGroupChat,
+  DeleteChat,
   DeleteMessage,
   EditMessage,
   EventCursor,
+  LeaveChat,
   Login,
   Logout,
   MarkChatRead,
+  MuteChat,
   RefreshTokens,
   Register,
+  RemoveChatMember,
   RemoveReaction,
+  RenameChat,
   SendMessage,
+  SetChatHistoryVisibility,
+  SetChatMemberRole,
   UnblockUser,
   UpdateProfile,
 } from '../testkit/operations.ts'
@@ -30,6 +39,8 @@ interface Target {
   readonly chatId: string
   readonly messageId: string
   readonly userId: string
+  /** Somebody who is not in the chat. */
+  readonly newcomerId: string
   /** From before everything that happened in the chat. */
   readonly cursor: string
 }
@@ -163,6 +174,46 @@ const table: Record<string, Row> = {
     variables: ({ chatId }) => ({ input: { chatId, sequence: 1 } }),
     outcomes: [no, gone, gone, 'ok', 'ok', gone],
   },
+  'Mutation.addChatMembers': {
+    operation: AddChatMembers,
+    variables: ({ chatId, newcomerId }) => ({ input: { chatId, userIds: [newcomerId] } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.removeChatMember': {
+    operation: RemoveChatMember,
+    variables: ({ chatId, newcomerId }) => ({ input: { chatId, userId: newcomerId } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.setChatMemberRole': {
+    operation: SetChatMemberRole,
+    variables: ({ chatId, userId }) => ({ input: { chatId, userId, role: 'OWNER' } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.renameChat': {
+    operation: RenameChat,
+    variables: ({ chatId }) => ({ input: { chatId, title: 'Ours now' } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.setChatHistoryVisibility': {
+    operation: SetChatHistoryVisibility,
+    variables: ({ chatId }) => ({ input: { chatId, historyVisibility: 'FROM_JOIN' } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.deleteChat': {
+    operation: DeleteChat,
+    variables: ({ chatId }) => ({ input: { chatId } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.clearChat': {
+    operation: ClearChat,
+    variables: ({ chatId }) => ({ input: { chatId } }),
+    outcomes: [no, gone, gone, 'FORBIDDEN', 'FORBIDDEN', gone],
+  },
+  'Mutation.muteChat': {
+    operation: MuteChat,
+    variables: ({ chatId }) => ({ input: { chatId, until: null } }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  },
   'Mutation.sendMessage': {
     operation: SendMessage,
     variables: ({ chatId }) => ({
@@ -198,6 +249,12 @@ const table: Record<string, Row> = {
     variables: ({ cursor }) => ({ cursor }),
     outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
   },
+  // Nearly last: it ends the membership.
+  'Mutation.leaveChat': {
+    operation: LeaveChat,
+    variables: ({ chatId }) => ({ input: { chatId } }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  },
   // Last: it ends the session.
   'Mutation.logout': { operation: Logout, outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'] },
 }
@@ -219,9 +276,11 @@ let askers: Record<Situation, { client: TestClient; target: Target }>
 
 beforeAll(async () => {
   app = await startTestApp()
-  const [owner, author, member, other, removed, stranger] = (await Promise.all(
-    ['owner', 'author', 'member', 'other', 'removed', 'stranger'].map((name) => app.register(name)),
-  )) as [TestUser, TestUser, TestUser, TestUser, TestUser, TestUser]
+  const [owner, author, member, other, removed, stranger, newcomer] = (await Promise.all(
+    ['owner', 'author', 'member', 'other', 'removed', 'stranger', 'newcomer'].map((name) =>
+      app.register(name),
+    ),
+  )) as [TestUser, TestUser, TestUser, TestUser, TestUser, TestUser, TestUser]
   const everyone = [author.id, member.id, other.id, removed.id]
   const cursor = (await owner.run(EventCursor)).viewer.eventCursor
 
@@ -234,18 +293,12 @@ beforeAll(async () => {
     ]
     await author.run(EditMessage, { input: { messageId: standing.id, text: 'one, edited' } })
     await author.run(DeleteMessage, { input: { messageId: deleted.id } })
-    const base = { chatId, userId: author.id, cursor }
+    const base = { chatId, userId: author.id, newcomerId: newcomer.id, cursor }
     return { standing: { ...base, messageId: standing.id }, deleted: { ...base, messageId: deleted.id } }
   }
   const [{ standing, deleted }, over] = [await createGroup(), await createGroup()]
-  const { query } = app.app.database
-  const rowId = (globalId: string) => Buffer.from(globalId, 'base64url').toString().split(':')[1]
-  await query({ name: 'test_delete_chat', text: 'UPDATE chats SET deleted_at = now() WHERE id = $1' }, [
-    rowId(over.standing.chatId),
-  ])
-  await query({ name: 'test_remove_member', text: 'DELETE FROM chat_members WHERE user_id = $1' }, [
-    rowId(removed.id),
-  ])
+  await owner.run(DeleteChat, { input: { chatId: over.standing.chatId } })
+  await owner.run(RemoveChatMember, { input: { chatId: standing.chatId, userId: removed.id } })
   askers = {
     anonymous: { client: app.anonymous, target: standing },
     stranger: { client: stranger, target: standing },

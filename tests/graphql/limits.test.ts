@@ -78,15 +78,15 @@ describe('a document within a limit is answered, one beyond it is refused', () =
       'GRAPHQL_VALIDATION_FAILED',
     ],
     [
-      '200 fields',
-      `{ viewer { ${repeat(199, () => 'email')} } }`,
-      `{ viewer { ${repeat(200, () => 'email')} } }`,
+      '500 fields',
+      `{ viewer { ${repeat(499, () => 'email')} } }`,
+      `{ viewer { ${repeat(500, () => 'email')} } }`,
       'GRAPHQL_VALIDATION_FAILED',
     ],
     [
-      '200 fields, counted as often as their fragment is used',
-      `{ viewer { ...A ...A ...A email } } fragment A on Viewer { ${repeat(66, () => 'email')} }`,
-      `{ viewer { ...A ...A ...A email email } } fragment A on Viewer { ${repeat(66, () => 'email')} }`,
+      '500 fields, counted as often as their fragment is used',
+      `{ viewer { ...A ...A ...A email } } fragment A on Viewer { ${repeat(166, () => 'email')} }`,
+      `{ viewer { ...A ...A ...A email email } } fragment A on Viewer { ${repeat(166, () => 'email')} }`,
       'GRAPHQL_VALIDATION_FAILED',
     ],
     [
@@ -144,7 +144,7 @@ describe('a document within a limit is answered, one beyond it is refused', () =
 
   test('a subscription is held to them, too', async () => {
     const operation = (count: number) => `subscription { messageAdded { ${repeat(count, () => 'cursor')} } }`
-    const live = alice.subscribe(operation(200))
+    const live = alice.subscribe(operation(500))
     await live.ended
     expect(live.failure).toMatchObject([{ extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }])
     await live.stop()

@@ -1,28 +1,36 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { parseIdOf, uuidv7 } from '../../src/core/ids.ts'
+import { parseIdOf, toGlobalId, uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
-import { createGroupChat, sendMessage } from '../testkit/chats.ts'
+import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
 import {
+  AddChatMembers,
   AddReaction,
   BlockUser,
   ChangeEmail,
   ChangePassword,
   ChatMembers,
+  ClearChat,
   CreateDirectChat,
   CreateGroupChat,
+  DeleteChat,
   DeleteMessage,
   EditMessage,
+  LeaveChat,
   Login,
   Logout,
   MarkChatRead,
+  MuteChat,
   NodesById,
   RefreshTokens,
   Register,
+  RemoveChatMember,
+  RenameChat,
   RequestDataExport,
   SearchUsers,
   SendMessage,
+  SetChatMemberRole,
   UnblockUser,
   UpdateProfile,
   UserByUsername,
@@ -218,6 +226,24 @@ describe('a write costs', () => {
   const newText = () => ({ text: `text ${++made}`, clientMessageId: `statement ${made}` })
   const chatId = () => worlds[1]?.chatIds[0] ?? ''
 
+  /** People, without logging anyone in. */
+  async function crowd(size: number): Promise<string[]> {
+    const people = Array.from({ length: size }, () => {
+      const name = uuidv7()
+      const keys = { usernameKey: name, email: name, emailKey: name, displayNameKey: 'crowd' }
+      return { id: name, username: name, displayName: 'crowd', passwordHash: '', ...keys }
+    })
+    await app.app.services.store.prisma.user.createMany({ data: people })
+    return people.map(({ id }) => toGlobalId('User', id))
+  }
+  const team = async (size = 1) => createGroupChat(bob, [carol.id, ...(await crowd(size))])
+  const pair = async () => createDirectChat(bob, (await app.register('new')).id)
+  async function said(size: number, where: () => Promise<string>): Promise<object> {
+    const id = await where()
+    for (let i = 0; i < size; i++) await sendMessage(bob, id, 'x')
+    return { chatId: id }
+  }
+
   /** The chat of a message is a look-up of its own, so these do not ask for it. */
   const [Send, Edit, Delete] = [SendMessage, EditMessage, DeleteMessage].map((operation) =>
     operation.replace('chat { id }', ''),
@@ -278,6 +304,25 @@ describe('a write costs', () => {
       () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
     ],
     ['a group of one', 9, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
+    ['adding one', 0, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(1) })],
+    ['adding fifty', 0, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(50) })],
+    ['removing somebody', 0, RemoveChatMember, async () => ({ chatId: await team(), userId: carol.id })],
+    ['leaving', 0, LeaveChat, async () => ({ chatId: await team() })],
+    ['a role', 0, SetChatMemberRole, async () => ({ chatId: await team(), userId: carol.id, role: 'ADMIN' })],
+    [
+      'handing over',
+      0,
+      SetChatMemberRole,
+      async () => ({ chatId: await team(), userId: carol.id, role: 'OWNER' }),
+    ],
+    ['a title', 0, RenameChat, async () => ({ chatId: await team(), title: 'New' })],
+    ['a mute', 0, MuteChat, async () => ({ chatId: await team(), until: '2999-01-01T00:00:00.000Z' })],
+    ['deleting a chat of three', 0, DeleteChat, async () => ({ chatId: await team() })],
+    ['deleting one of fifty', 0, DeleteChat, async () => ({ chatId: await team(50) })],
+    ['clearing a message', 0, ClearChat, () => said(1, team)],
+    ['clearing fifty', 0, ClearChat, () => said(50, team)],
+    ['clearing one of a direct chat', 0, ClearChat, () => said(1, pair)],
+    ['clearing fifty of a direct chat', 0, ClearChat, () => said(50, pair)],
     ['a block', 10, BlockUser, async () => ({ userId: (await app.register('new')).id })],
     [
       'a block that stands',

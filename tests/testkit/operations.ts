@@ -43,6 +43,32 @@ export const MarkChatRead = `mutation MarkChatRead($input: MarkChatReadInput!) {
   markChatRead(input: $input) { __typename ${error} ${invalid}
     ... on MarkChatReadPayload { chat { id unreadCount viewerMembership { lastReadSequence } } } } }`
 
+/** A mutation of a chat by the name of its operation, whose input and payload are called after it. */
+const onChat = (name: string, selection: string, errors = '') =>
+  `mutation ${name}($input: ${name}Input!) { ${name.charAt(0).toLowerCase()}${name.slice(1)}(input: $input) {
+  __typename ${error} ${errors} ... on ${name}Payload { ${selection} } } }`
+
+const chatOf =
+  'chat { id title historyVisibility memberCount unreadCount viewerMembership { role mutedUntil } }'
+
+export const AddChatMembers = onChat('AddChatMembers', chatOf, invalid)
+
+export const RemoveChatMember = onChat('RemoveChatMember', chatOf, invalid)
+
+export const LeaveChat = onChat('LeaveChat', 'leftChatId')
+
+export const SetChatMemberRole = onChat('SetChatMemberRole', chatOf)
+
+export const RenameChat = onChat('RenameChat', chatOf, invalid)
+
+export const SetChatHistoryVisibility = onChat('SetChatHistoryVisibility', chatOf)
+
+export const DeleteChat = onChat('DeleteChat', 'deletedChatId')
+
+export const MuteChat = onChat('MuteChat', `${chatOf} viewer { unreadCount }`)
+
+export const ClearChat = onChat('ClearChat', `clearedCount ${chatOf}`)
+
 const messageFields = `id sequence text sender clientMessageId createdAt editedAt deletedAt
   author { id username } chat { id }`
 
@@ -78,7 +104,15 @@ export const Events = `subscription Events($after: String) { events(after: $afte
   ... on MessageDeleted { chat { id } message { id sequence text editedAt } deletedMessageId }
   ... on ChatCreated { chat { id kind title } }
   ... on ChatRead { chat { id } user { id } lastReadSequence }
-  ... on UserUpdated { user { id username displayName bio } } } }`
+  ... on UserUpdated { user { id username displayName bio } }
+  ... on ChatRenamed { chat { id title } actor { id } }
+  ... on ChatHistoryVisibilityChanged { chat { id historyVisibility } actor { id } }
+  ... on ChatDeleted { deletedChatId reason }
+  ... on ChatCleared { chat { id unreadCount } clearedThroughSequence author { id } actor { id } }
+  ... on ChatMuted { chat { id } member { id mutedUntil } }
+  ... on MemberAdded { chat { id } chatEdge { cursor } member { id role } memberEdge { cursor } user { id } actor { id } }
+  ... on MemberRemoved { chat { id } user { id } removedMemberId actor { id } }
+  ... on MemberRoleChanged { chat { id } member { id role } user { id } actor { id } } } }`
 
 export const MessageAdded = `subscription MessageAdded($chatId: ID, $after: String) {
   messageAdded(chatId: $chatId, after: $after) { cursor chat { id } message { id sequence text } } }`

@@ -245,7 +245,7 @@ const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<boolean> {
   if (erasure.done_through === lastUuid) return false
   const erase = erasure.messages === 'ERASE'
-  const done = await prisma.$queryRaw<{ id: string }[]>`
+  const done = await prisma.$queryRaw<{ id: string; chat_id: string }[]>`
     UPDATE messages SET author_id = NULL, client_message_id = NULL, content_hash = NULL,
       text = CASE WHEN ${erase} THEN NULL ELSE text END,
       edited_at = CASE WHEN ${erase} THEN NULL ELSE edited_at END,
@@ -254,34 +254,55 @@ async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<
       SELECT id FROM messages
       WHERE author_id = ${erasure.user_id}::uuid AND (${erasure.done_through}::uuid IS NULL OR id > ${erasure.done_through}::uuid)
       ORDER BY id LIMIT ${batchSize}
-    ) RETURNING id`
+    ) RETURNING id, chat_id`
   const ids = done.map(({ id }) => id).sort()
   await prisma.messageRevision.deleteMany({ where: { messageId: { in: ids } } })
   if (erase) await prisma.reaction.deleteMany({ where: { messageId: { in: ids } } })
+  await tellOthers(prisma, erasure, done)
   const doneThrough = ids.length < batchSize ? lastUuid : (ids.at(-1) ?? lastUuid)
   await prisma.erasure.update({ where: { id: erasure.id }, data: { doneThrough }, select: { id: true } })
   return true
 }
 
-async function eraseReactions(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
-  const count = await prisma.$executeRaw`
-    DELETE FROM reactions WHERE id IN (
-      SELECT id FROM reactions WHERE user_id = ${user_id}::uuid ORDER BY id LIMIT ${batchSize}
-    )`
-  return count > 0
+async function eraseReactions(prisma: Transaction, erasure: ErasureRow): Promise<boolean> {
+  const done = await prisma.$queryRaw<{ chat_id: string }[]>`
+    WITH gone AS (
+      DELETE FROM reactions WHERE id IN (
+        SELECT id FROM reactions WHERE user_id = ${erasure.user_id}::uuid ORDER BY id LIMIT ${batchSize}
+      ) RETURNING message_id
+    )
+    SELECT m.chat_id FROM gone JOIN messages m ON m.id = gone.message_id`
+  await tellOthers(prisma, erasure, done)
+  return done.length > 0
+}
+
+/** Chats that the account had left by then: whoever is in them hears of it when a trace is first come upon. */
+async function tellOthers(
+  prisma: Transaction,
+  erasure: ErasureRow,
+  traces: readonly { readonly chat_id: string }[],
+): Promise<void> {
+  const known = new Set(erasure.chat_ids)
+  const chatIds = [...new Set(traces.map(({ chat_id }) => chat_id))].filter((id) => !known.has(id))
+  if (chatIds.length === 0) return
+  await tellMembers(prisma, { userId: erasure.user_id, chatIds, erased: false })
+  const data = { chatIds: { push: chatIds } }
+  await prisma.erasure.update({ where: { id: erasure.id }, data, select: { id: true } })
 }
 
 const nobody = '00000000-0000-0000-0000-000000000000'
 
 /** What the server said of them. The place stays, so that it goes on saying of how many. */
-async function eraseMentionsBySystem(prisma: Transaction, { user_id }: ErasureRow): Promise<boolean> {
-  const count = await prisma.$executeRaw`
+async function eraseMentionsBySystem(prisma: Transaction, erasure: ErasureRow): Promise<boolean> {
+  const { user_id } = erasure
+  const done = await prisma.$queryRaw<{ chat_id: string }[]>`
     UPDATE messages SET system_subject_ids = array_replace(system_subject_ids, ${user_id}::uuid, ${nobody}::uuid)
     WHERE id IN (
       SELECT id FROM messages WHERE system_kind IS NOT NULL AND system_subject_ids @> ARRAY[${user_id}::uuid]
       LIMIT ${batchSize}
-    )`
-  return count > 0
+    ) RETURNING chat_id`
+  await tellOthers(prisma, erasure, done)
+  return done.length > 0
 }
 
 /** Log entries that tell what the account did, whom it blocked and who blocked it. */

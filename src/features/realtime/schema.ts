@@ -135,7 +135,7 @@ builder.objectRef<Of<'USER_UPDATED'>>('UserUpdated').implement({
 
 builder.objectRef<Of<'ACCOUNT_ERASED'>>('AccountErased').implement({
   description:
-    'Someone who was in the chat erased their account: they are no member any more, their messages have no author, and their reactions are gone. It comes at once for each chat that they were in, and once more with `ERASE` when their messages there are tombstones, if that is what they chose.',
+    'Someone who was in the chat, or had been, erased their account: they are no member any more, their messages have no author, and their reactions are gone. It comes at once for each chat that they were in, for one that they had left within minutes, and once more with `ERASE` when their messages there are tombstones, if that is what they chose.',
   interfaces: [Event],
   fields: (t) => ({
     chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
