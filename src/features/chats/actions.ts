@@ -6,6 +6,7 @@ import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { findApart, keptApart, lockPair, pairKey } from '../blocks/access.ts'
 import { accessChat, findChats, type OwnChat } from './access.ts'
+import { addMembers } from './members.ts'
 import { createGroupChatInput } from './validation.ts'
 
 /**
@@ -46,9 +47,7 @@ export async function createDirectChat(
     })
     if (count === 0) return false
     if ((await findApart(tx.prisma, viewer, [userId])).size > 0) throw keptApart()
-    await tx.prisma.chatMember.createMany({
-      data: [viewer.userId, userId].map((member) => ({ id: uuidv7(), chatId: id, userId: member })),
-    })
+    await addMembers(tx.prisma, id, [{ userId: viewer.userId }, { userId }])
     await tx.append({ kind: 'CHAT_CREATED', chatId: id, actorId: viewer.userId })
     return true
   })
@@ -73,12 +72,10 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
       data: { id, kind: 'GROUP', title, titleAuthorId: viewer.userId },
       select: { id: true },
     })
-    await tx.prisma.chatMember.createMany({
-      data: [
-        { id: uuidv7(), chatId: id, userId: viewer.userId, role: 'OWNER' as const },
-        ...members.map((userId) => ({ id: uuidv7(), chatId: id, userId })),
-      ],
-    })
+    await addMembers(tx.prisma, id, [
+      { userId: viewer.userId, role: 'OWNER' },
+      ...members.map((userId) => ({ userId })),
+    ])
     await tx.append({ kind: 'CHAT_CREATED', chatId: id, actorId: viewer.userId })
   })
   return ownChat(store, viewer, id)
