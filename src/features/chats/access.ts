@@ -3,12 +3,13 @@ import { parseIdOf } from '../../core/ids.ts'
 import type { Chat, ChatMember } from '../../db/generated/prisma/client.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
+import type { PublicUser } from '../users/access.ts'
 
 /** What a chat's members may see of its row. */
 type ChatFacts = Omit<Chat, 'titleAuthorId' | 'blocked' | 'clearedThrough' | 'purgedThrough' | 'wide'>
 
-/** What a chat's members may see of a membership. */
-export type MemberView = Omit<ChatMember, 'hiddenThrough' | 'joinedPosition'>
+/** What a chat's members may see of a membership, and whose it is where that came along. */
+export type MemberView = Omit<ChatMember, 'hiddenThrough' | 'joinedPosition'> & { readonly user?: PublicUser }
 
 /** A chat, and the viewer's own membership where it came along. */
 export type ChatView = ChatFacts & { readonly membership?: MemberView }

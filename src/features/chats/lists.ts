@@ -13,31 +13,32 @@ import {
   ownChatColumns,
   toOwnChat,
 } from './access.ts'
+import { readPositions, unreadCountOfRow } from './unread.ts'
 
-/** An unread count stops here: "999+" is all that a badge says, and counting on would cost without bound. */
-export const unreadCap = 1000
-
-const chatsPage = (order: 'ASC' | 'DESC') => `SELECT ${ownChatColumns}
-  FROM chat_members m JOIN chats c ON c.id = m.chat_id
-  WHERE m.user_id = $1 AND c.deleted_at IS NULL
-    AND ($2::timestamptz IS NULL OR (c.last_activity_at, c.id) < ($2, $3::uuid))
-    AND ($4::timestamptz IS NULL OR (c.last_activity_at, c.id) > ($4, $5::uuid))
-  ORDER BY c.last_activity_at ${order}, c.id ${order} LIMIT $6`
-const chatsForward = { name: 'chats_page_forward', text: chatsPage('DESC') }
-const chatsBackward = { name: 'chats_page_backward', text: chatsPage('ASC') }
+const chatsPage = (order: 'ASC' | 'DESC') => `SELECT ${ownChatColumns} FROM (
+    SELECT chat_id FROM (
+      (SELECT chat_id, activity_at FROM chat_listings
+        WHERE user_id = $1 AND (activity_at, chat_id) < ($2, $3) AND (activity_at, chat_id) > ($4, $5)
+        ORDER BY activity_at ${order}, chat_id ${order} LIMIT $6)
+      UNION ALL
+      SELECT c.id, c.last_activity_at FROM chat_listings l JOIN chats c ON c.id = l.chat_id
+        WHERE l.user_id = $1 AND l.activity_at IS NULL
+          AND (c.last_activity_at, c.id) < ($2, $3) AND (c.last_activity_at, c.id) > ($4, $5)
+    ) listed ORDER BY activity_at ${order}, chat_id ${order} LIMIT $6
+  ) k
+  JOIN chats c ON c.id = k.chat_id JOIN chat_members m ON m.chat_id = k.chat_id AND m.user_id = $1
+  ORDER BY c.last_activity_at ${order}, c.id ${order}`
+export const chatsForward = { name: 'chats_page_forward', text: chatsPage('DESC') }
+export const chatsBackward = { name: 'chats_page_backward', text: chatsPage('ASC') }
 
 /** The viewer's chats, newest activity first; one statement. */
 export async function listChats(store: Store, viewer: Viewer, args: PageArgs): Promise<Connection<OwnChat>> {
   const page = parsePageArgs(args)
   const { after, before } = decodeBounds('c', page, ['time', 'uuid'])
-  const time = (position: readonly [number, string] | null | undefined) =>
-    position ? new Date(position[0]).toISOString() : null
   const rows = await store.query<OwnChatRow>(page.backward ? chatsBackward : chatsForward, [
     viewer.userId,
-    time(after),
-    after?.[1] ?? null,
-    time(before),
-    before?.[1] ?? null,
+    ...boundOf(after, 'infinity'),
+    ...boundOf(before, '-infinity'),
     page.limit + 1,
   ])
   return toConnection(rows, page, (row) => toChatEdge(toOwnChat(row)))
@@ -47,36 +48,78 @@ export function toChatEdge<View extends ChatView>(chat: View): Edge<View> {
   return { cursor: encodeCursor('c', chat.lastActivityAt.getTime(), chat.id), node: chat }
 }
 
-const otherUsersStatement = {
-  name: 'chat_other_users',
-  text: `SELECT m.chat_id, u.id, u.username, u.display_name AS "displayName", u.bio, u.kind, u.created_at AS "createdAt"
-    FROM chats c JOIN chat_members m ON m.chat_id = c.id AND m.user_id <> $1 JOIN users u ON u.id = m.user_id
-    WHERE c.id = ANY($2::uuid[]) AND c.kind = 'DIRECT'`,
+/** An open end has a value, too: without one the index could not be read from there. */
+function boundOf(position: readonly [number, string] | null, open: string): [time: string, id: string] {
+  return position === null
+    ? [open, '00000000-0000-0000-0000-000000000000']
+    : [new Date(position[0]).toISOString(), position[1]]
 }
 
-/** The other side of each of these chats that is a direct one; one statement. */
-export async function findOtherUsers(
+/** Columns of `PublicUser` but for the id (alias `u`). */
+const userColumns = `u.username, u.display_name AS "displayName", u.bio, u.kind, u.created_at AS "createdAt"`
+
+export const summariesStatement = {
+  name: 'chat_summaries',
+  text: `SELECT m.chat_id, u.id AS user_id, ${userColumns},
+      CASE WHEN $4 THEN (SELECT count(*)::int FROM chat_members x WHERE x.chat_id = m.chat_id) END AS "memberCount",
+      CASE WHEN $5 THEN (${unreadCountOfRow})::int END AS "unreadCount"
+    FROM (${readPositions} WHERE m.user_id = $1 AND m.chat_id = ANY($2::uuid[])) m
+    LEFT JOIN LATERAL (
+      SELECT u.* FROM chat_members o JOIN users u ON u.id = o.user_id
+      WHERE $3 AND m.kind = 'DIRECT' AND o.chat_id = m.chat_id AND o.user_id <> m.user_id
+    ) u ON true`,
+}
+
+/** What has to be looked up of a chat beyond its row; each part only where it is asked for. */
+export interface ChatSummary {
+  /** The other side of a direct chat; null where there is none. */
+  readonly otherUser: PublicUser | null
+  readonly memberCount: number
+  /** Up to `unreadCap`. */
+  readonly unreadCount: number
+}
+
+/** Summaries of those of these chats that the viewer is in, with these parts at least; one statement. */
+export async function summarizeChats(
   store: Store,
   viewer: Viewer,
   chatIds: readonly string[],
-): Promise<Map<string, PublicUser>> {
-  const rows = await store.query<PublicUser & { chat_id: string }>(otherUsersStatement, [
+  parts: ReadonlySet<keyof ChatSummary>,
+): Promise<Map<string, Partial<ChatSummary>>> {
+  const rows = await store.query<SummaryRow>(summariesStatement, [
     viewer.userId,
     chatIds,
+    parts.has('otherUser'),
+    parts.has('memberCount'),
+    parts.has('unreadCount'),
   ])
-  return new Map(rows.map(({ chat_id, ...user }) => [chat_id, user]))
+  return new Map(
+    rows.map(({ chat_id, user_id: id, memberCount, unreadCount, ...user }) => [
+      chat_id,
+      { otherUser: id === null ? null : { id, ...user }, memberCount, unreadCount },
+    ]),
+  )
 }
 
-const membersPage = (order: 'ASC' | 'DESC') => `SELECT m.* FROM unnest($1::uuid[]) AS k(chat_id)
+interface SummaryRow extends Omit<PublicUser, 'id'>, Omit<ChatSummary, 'otherUser'> {
+  readonly chat_id: string
+  readonly user_id: string | null
+}
+
+const membersPage = (
+  order: 'ASC' | 'DESC',
+) => `SELECT m.*, ${userColumns} FROM unnest($1::uuid[]) AS k(chat_id)
   CROSS JOIN LATERAL (
     SELECT * FROM chat_members WHERE chat_id = k.chat_id
       AND ($2::uuid IS NULL OR id > $2) AND ($3::uuid IS NULL OR id < $3)
     ORDER BY id ${order} LIMIT $4
-  ) m`
+  ) m
+  JOIN users u ON u.id = m.user_id
+  ORDER BY m.id ${order}`
 const membersForward = { name: 'chat_members_forward', text: membersPage('ASC') }
 const membersBackward = { name: 'chat_members_backward', text: membersPage('DESC') }
 
-interface MemberRow {
+interface MemberRow extends Omit<PublicUser, 'id'> {
   readonly id: string
   readonly chat_id: string
   readonly user_id: string
@@ -86,7 +129,7 @@ interface MemberRow {
   readonly muted_until: Date | null
 }
 
-/** A page of the members of each of these chats, in the order of joining; one statement for all. */
+/** A page of the members of each of these chats with their users, in the order of joining; one statement for all. */
 export async function listMembers(
   store: Store,
   chatIds: readonly string[],
@@ -111,6 +154,7 @@ export function toMemberEdge(member: MemberView): Edge<MemberView> {
 }
 
 function toMember(row: MemberRow): MemberView {
+  const { username, displayName, bio, kind, createdAt } = row
   return {
     id: row.id,
     chatId: row.chat_id,
@@ -119,51 +163,6 @@ function toMember(row: MemberRow): MemberView {
     joinedAt: row.joined_at,
     lastReadSequence: row.last_read_sequence,
     mutedUntil: row.muted_until,
+    user: { id: row.user_id, username, displayName, bio, kind, createdAt },
   }
-}
-
-const memberCounts = {
-  name: 'chat_member_counts',
-  text: `SELECT chat_id, count(*)::int AS count FROM chat_members WHERE chat_id = ANY($1::uuid[]) GROUP BY chat_id`,
-}
-
-export async function countMembers(store: Store, chatIds: readonly string[]): Promise<Map<string, number>> {
-  const rows = await store.query<{ chat_id: string; count: number }>(memberCounts, [chatIds])
-  return new Map(rows.map((row) => [row.chat_id, row.count]))
-}
-
-const unreadOf = (chats: string) => `SELECT m.chat_id, n.count FROM ${chats} CROSS JOIN LATERAL (
-    SELECT count(*)::int AS count FROM (
-      SELECT 1 FROM messages x WHERE x.chat_id = m.chat_id AND x.sequence > m.last_read_sequence
-        AND x.author_id IS DISTINCT FROM m.user_id AND x.deleted_at IS NULL
-      LIMIT ${unreadCap}
-    ) unread
-  ) n`
-const unreadCounts = {
-  name: 'chat_unread_counts',
-  text: unreadOf('(SELECT * FROM chat_members WHERE user_id = $1 AND chat_id = ANY($2::uuid[])) m'),
-}
-const totalUnread = {
-  name: 'chat_unread_total',
-  text: `SELECT coalesce(sum(count), 0)::int AS count FROM (${unreadOf(`(
-    SELECT m.* FROM chat_members m JOIN chats c ON c.id = m.chat_id
-    WHERE m.user_id = $1 AND c.deleted_at IS NULL AND c.last_sequence > m.last_read_sequence
-      AND (m.muted_until IS NULL OR m.muted_until <= now())
-  ) m`)}) counts`,
-}
-
-/** Messages of others, not deleted, behind the viewer's read position; one statement for all chats. */
-export async function countUnread(
-  store: Store,
-  viewer: Viewer,
-  chatIds: readonly string[],
-): Promise<Map<string, number>> {
-  const rows = await store.query<{ chat_id: string; count: number }>(unreadCounts, [viewer.userId, chatIds])
-  return new Map(rows.map((row) => [row.chat_id, row.count]))
-}
-
-/** The sum of the unread counts of the viewer's chats that are not muted. */
-export async function countAllUnread(store: Store, viewer: Viewer): Promise<number> {
-  const [row] = await store.query<{ count: number }>(totalUnread, [viewer.userId])
-  return row?.count ?? 0
 }

@@ -11,16 +11,8 @@ import { findUsers } from '../users/access.ts'
 import { User } from '../users/schema.ts'
 import { type ChatView, findChatMembers, findChats, type MemberView, type OwnChat } from './access.ts'
 import { createDirectChat, createGroupChat, markChatRead } from './actions.ts'
-import {
-  countAllUnread,
-  countMembers,
-  countUnread,
-  findOtherUsers,
-  listChats,
-  listMembers,
-  toChatEdge,
-  unreadCap,
-} from './lists.ts'
+import { type ChatSummary, listChats, listMembers, summarizeChats, toChatEdge } from './lists.ts'
+import { countAllUnread, unreadCap } from './unread.ts'
 
 const ChatKind = builder.enumType('ChatKind', {
   description: 'What a chat is.',
@@ -62,6 +54,7 @@ export const ChatMember = builder.prismaObject('ChatMember', {
       type: User,
       description: 'Who it is.',
       resolve: async (member, _args, context) => {
+        if (member.user !== undefined) return member.user
         const user = await context.batch.load('user', member.userId, (ids) => findUsers(context.store, ids))
         // Erased a moment ago, after the membership was read.
         if (user === undefined) throw new NotFoundError('user')
@@ -114,6 +107,31 @@ async function membershipOf(context: Context, chat: ChatView): Promise<MemberVie
   return own.membership
 }
 
+/** What is asked for of all chats at one moment is one look-up, whichever of them asks for which part. */
+function loadSummary(
+  context: Context,
+  chat: ChatView,
+  part: keyof ChatSummary,
+): Promise<Partial<ChatSummary> | undefined> {
+  const viewer = viewerOf(context)
+  return context.batch.load('chatSummary', `${part}:${chat.id}`, async (keys) => {
+    const asked = keys.map((key) => key.split(':') as [keyof ChatSummary, string])
+    const ids = new Set(asked.map(([, id]) => id))
+    const summaries = await summarizeChats(
+      context.store,
+      viewer,
+      [...ids],
+      new Set(asked.map(([each]) => each)),
+    )
+    return new Map(
+      asked.flatMap(([, id], i) => {
+        const [key, summary] = [keys[i], summaries.get(id)]
+        return key === undefined || summary === undefined ? [] : [[key, summary]]
+      }),
+    )
+  })
+}
+
 export const Chat = builder.prismaObject('Chat', {
   description: 'A conversation. Only its members see it.',
   interfaces: [Node],
@@ -131,9 +149,7 @@ export const Chat = builder.prismaObject('Chat', {
         "A direct chat's other side, whose name stands for the missing title. Null for a group, and for a direct chat whose other side has erased their account: that one can be read, and nothing more is sent there.",
       resolve: async (chat, _args, context) => {
         if (chat.kind !== 'DIRECT') return null
-        const viewer = viewerOf(context)
-        const load = (ids: readonly string[]) => findOtherUsers(context.store, viewer, ids)
-        return (await context.batch.load('otherUser', chat.id, load)) ?? null
+        return (await loadSummary(context, chat, 'otherUser'))?.otherUser ?? null
       },
     }),
     historyVisibility: t.expose('historyVisibility', {
@@ -152,7 +168,7 @@ export const Chat = builder.prismaObject('Chat', {
     memberCount: t.int({
       description: 'How many people are in it.',
       resolve: async (chat, _args, context) =>
-        (await context.batch.load('memberCount', chat.id, (ids) => countMembers(context.store, ids))) ?? 0,
+        (await loadSummary(context, chat, 'memberCount'))?.memberCount ?? 0,
     }),
     viewerMembership: t.field({
       type: ChatMember,
@@ -169,14 +185,8 @@ export const Chat = builder.prismaObject('Chat', {
     }),
     unreadCount: t.int({
       description: `Messages of others behind the viewer's read position, deleted ones left out. Counted up to ${unreadCap}: that value means "${unreadCap} or more".`,
-      resolve: async (chat, _args, context) => {
-        const viewer = viewerOf(context)
-        return (
-          (await context.batch.load('unreadCount', chat.id, (ids) =>
-            countUnread(context.store, viewer, ids),
-          )) ?? 0
-        )
-      },
+      resolve: async (chat, _args, context) =>
+        (await loadSummary(context, chat, 'unreadCount'))?.unreadCount ?? 0,
     }),
     members: t.connection(
       {
