@@ -48,8 +48,10 @@ interface ChatState {
 export interface Replica {
   readonly cursor: string
   apply(event: Data): void
-  /** Comparable with that of another replica. */
-  summary(): Data
+  /** Comparable with that of another replica; the chats in the order in which they are listed. */
+  summary(): Data[]
+  /** The ids of the chats as they were listed when this was fetched. */
+  readonly listed: readonly string[]
 }
 
 export async function fetchReplica(client: TestClient, viewerId: string): Promise<Replica> {
@@ -61,6 +63,7 @@ export async function fetchReplica(client: TestClient, viewerId: string): Promis
   }
   return {
     cursor: viewer.eventCursor,
+    listed: viewer.chats.edges.map(({ node }: Data) => node.id),
     apply: (event) => apply(chats, viewerId, event),
     summary: () => summaryOf(chats),
   }
@@ -135,11 +138,14 @@ function eraseTexts(messages: Map<string, Data>): void {
   }
 }
 
-function summaryOf(chats: Map<string, ChatState>): Data {
-  const listed = [...chats.values()].sort(({ facts: a }, { facts: b }) =>
-    `${a.lastActivityAt}`.localeCompare(`${b.lastActivityAt}`),
-  )
-  return listed.reverse().map(({ facts, members, messages }) => ({
+/** As `viewer.chats` has them. */
+function inOrder(chats: Map<string, ChatState>): ChatState[] {
+  const key = ({ facts }: ChatState) => `${facts.lastActivityAt} ${Buffer.from(facts.id, 'base64url')}`
+  return [...chats.values()].sort((a, b) => (key(a) < key(b) ? 1 : -1))
+}
+
+function summaryOf(chats: Map<string, ChatState>): Data[] {
+  return inOrder(chats).map(({ facts, members, messages }) => ({
     ...facts,
     members: [...members.values()].sort((a, b) => a.id.localeCompare(b.id)),
     messages: [...messages.values()]
@@ -151,6 +157,8 @@ function summaryOf(chats: Map<string, ChatState>): Data {
         text: message.system === null ? message.text : null,
         deletedAt: message.deletedAt === null ? null : 'then',
         editedAt: message.deletedAt === null ? message.editedAt : null,
+        // Whose was the first of a kind an erased account does not leave behind.
+        reactions: [...message.reactions].sort((a, b) => (a.emoji < b.emoji ? 1 : -1)),
         replyTo: messages.has(message.replyTo?.id) ? message.replyTo : null,
       })),
   }))
