@@ -56,7 +56,7 @@ export async function seedBulk(options: BulkOptions): Promise<void> {
     await write(client, options)
     await client.query('COMMIT')
     // Plans for the new sizes now, not when the server comes round to it.
-    await client.query('ANALYZE users, chats, chat_members, messages')
+    await client.query('ANALYZE users, chats, chat_members, chat_listings, messages')
   } catch (error) {
     if ((error as { code?: string }).code !== uniqueViolation) throw error
     throw new StartupError('An account has a name or an email that the seed would use: nothing was written')

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data } from '../testkit/client.ts'
@@ -25,6 +25,10 @@ async function unreadOf(viewer: TestUser): Promise<{ total: number; chats: numbe
   const { unreadCount, chats } = (await viewer.run(ViewerChats)).viewer
   return { total: unreadCount, chats: chats.edges.map(({ node }: Data) => node.unreadCount) }
 }
+
+const rowId = (id: string) => Buffer.from(id, 'base64url').toString().split(':')[1] ?? ''
+const sql = (text: string, ...values: unknown[]) =>
+  app.app.database.query({ name: text.slice(-60), text }, values)
 
 async function send(author: TestUser, count: number): Promise<Data[]> {
   const messages: Data[] = []
@@ -55,13 +59,7 @@ test('the total is over all chats', async () => {
 test('a muted chat counts for itself and not for the total', async () => {
   await send(alice, 2)
   const mute = (until: string) =>
-    app.app.database.query(
-      {
-        name: `test_mute_${until}`,
-        text: `UPDATE chat_members SET muted_until = ${until} WHERE user_id = $1`,
-      },
-      [Buffer.from(bob.id, 'base64url').toString().split(':')[1]],
-    )
+    sql(`UPDATE chat_members SET muted_until = ${until} WHERE user_id = $1`, rowId(bob.id))
   await mute("'infinity'")
   expect(await unreadOf(bob)).toEqual({ total: 0, chats: [2] })
   await mute("now() - interval '1 second'")
@@ -117,4 +115,132 @@ test('marks at once, in any order, end at the furthest', async () => {
   }
   expect(await unreadOf(bob)).toEqual({ total: 1, chats: [1] })
   expect((await markRead(bob, 0)).chat.viewerMembership.lastReadSequence).toBe(11)
+})
+
+describe('many messages behind the read position', () => {
+  type Author = 'alice' | 'bob' | 'carol' | 'erased'
+  type Part = readonly [author: Author, count: number, state?: 'deleted' | 'system']
+
+  /** Adds them as they would have been sent, except that each second one's id is of a clock that is `skewMs` behind. */
+  async function addMessages(parts: readonly Part[], skewMs = 0): Promise<void> {
+    const carol = '01900000-0000-7000-8000-000000000000'
+    const ids = { alice: rowId(alice.id), bob: rowId(bob.id), carol, erased: null }
+    let sequence = 0
+    for (const [author, count, state] of parts) {
+      await sql(
+        `INSERT INTO messages (id, chat_id, sequence, author_id, text, sender, deleted_at)
+          SELECT (lpad(to_hex(1700000000000 + n - n % 2 * $4::bigint), 12, '0') || substr(md5($1::text || n), 13))::uuid,
+            $1::uuid, n, $2::uuid, 'text', $5::message_sender, CASE WHEN $6 THEN now() END
+          FROM generate_series($3::int + 1, $3 + $7::int) n`,
+        rowId(chatId),
+        ids[author],
+        sequence,
+        skewMs,
+        state === 'system' ? 'SYSTEM' : 'USER',
+        state === 'deleted',
+        count,
+      )
+      sequence += count
+    }
+    await sql('UPDATE chats SET last_sequence = $2 WHERE id = $1', rowId(chatId), sequence)
+  }
+
+  const own: Part = ['alice', 2_500]
+  test.each<[string, Part[], read: number, unread: number]>([
+    ['one below the cap', [['bob', 999]], 0, 999],
+    ['as many as the cap', [['bob', 1_000]], 0, 1_000],
+    ['more than the cap', [['bob', 5_000]], 0, 1_000],
+    ['own ones', [own], 0, 0],
+    [
+      'as many as are looked at one by one',
+      [
+        ['alice', 1_999],
+        ['bob', 1],
+      ],
+      0,
+      1,
+    ],
+    [
+      'one more',
+      [
+        ['alice', 2_000],
+        ['bob', 1],
+      ],
+      0,
+      1,
+    ],
+    ['own ones before one below the cap', [own, ['bob', 999]], 0, 999],
+    ['own ones before as many as the cap', [own, ['bob', 1_000]], 0, 1_000],
+    ['own ones before more than the cap', [own, ['bob', 1_001]], 0, 1_000],
+    [
+      'own ones among those of several',
+      [['carol', 3], own, ['bob', 400], ['erased', 5], ['carol', 20]],
+      0,
+      428,
+    ],
+    [
+      'own ones before the cap, reached by several',
+      [own, ['erased', 600], ['bob', 600], ['carol', 9]],
+      0,
+      1_000,
+    ],
+    [
+      'deleted ones',
+      [
+        ['bob', 2_500, 'deleted'],
+        ['bob', 4],
+        ['erased', 9, 'deleted'],
+      ],
+      0,
+      4,
+    ],
+    [
+      'what the server said',
+      [
+        ['bob', 2_500, 'system'],
+        ['bob', 4],
+        ['bob', 1, 'system'],
+      ],
+      0,
+      4,
+    ],
+    ['behind many that are read', [['bob', 3_000], ['erased', 50], own, ['bob', 6], ['erased', 1]], 3_050, 7],
+    ['all read', [['bob', 3_000]], 3_000, 0],
+  ])('%s', async (_what, parts, read, unread) => {
+    await addMessages(parts)
+    await markRead(alice, read)
+    expect(await unreadOf(alice)).toEqual({ total: unread, chats: [unread] })
+  })
+
+  test('sent by processes whose clocks differ', async () => {
+    await addMessages([['bob', 3_000], own, ['bob', 5], ['erased', 4]], 60_000)
+    for (const [read, unread] of [
+      [2_990, 19],
+      [3_000, 9],
+      [5_500, 9],
+      [5_503, 6],
+    ] as const) {
+      await markRead(alice, read)
+      expect(await unreadOf(alice)).toEqual({ total: unread, chats: [unread] })
+    }
+  })
+
+  test('and those before the viewer came do not count', async () => {
+    await addMessages([['bob', 3_000], own, ['bob', 5]])
+    for (const [hidden, unread] of [
+      [0, 1_000],
+      [2_999, 6],
+      [5_501, 4],
+      [5_505, 0],
+    ] as const) {
+      await sql('UPDATE chat_members SET hidden_through = $2 WHERE user_id = $1', rowId(alice.id), hidden)
+      expect(await unreadOf(alice)).toEqual({ total: unread, chats: [unread] })
+    }
+  })
+})
+
+test('what the server says is not unread', async () => {
+  await send(alice, 2)
+  await sql("UPDATE messages SET sender = 'SYSTEM' WHERE chat_id = $1 AND sequence = 1", rowId(chatId))
+  expect(await unreadOf(bob)).toEqual({ total: 1, chats: [1] })
 })

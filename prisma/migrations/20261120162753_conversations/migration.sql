@@ -64,10 +64,14 @@ ALTER TABLE "chat_listings" ADD CONSTRAINT "chat_listings_chat_id_user_id_fkey" 
 
 -- The lists of chats keep themselves. A send waits for the chat's row with a snapshot from before; what a trigger
 -- asks afterwards has one of its own, and finds also who joined meanwhile.
+CREATE FUNCTION "chat_listing_activity"("wide" BOOLEAN, "last_activity_at" TIMESTAMPTZ) RETURNS TIMESTAMPTZ
+  LANGUAGE sql IMMUTABLE
+  RETURN CASE WHEN NOT wide THEN date_bin('1 minute', last_activity_at, '1970-01-01T00:00:00Z') END;
+
 CREATE FUNCTION "keep_chat_listings"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF NEW.deleted_at IS NULL THEN
-    UPDATE chat_listings SET activity_at = CASE WHEN NOT NEW.wide THEN NEW.last_activity_at END WHERE chat_id = NEW.id;
+    UPDATE chat_listings SET activity_at = chat_listing_activity(NEW.wide, NEW.last_activity_at) WHERE chat_id = NEW.id;
   ELSE
     DELETE FROM chat_listings WHERE chat_id = NEW.id;
   END IF;
@@ -75,18 +79,18 @@ BEGIN
 END $$;
 
 CREATE TRIGGER "chats_keep_listings" AFTER UPDATE OF "last_activity_at", "wide", "deleted_at" ON "chats"
-  FOR EACH ROW WHEN (NEW.wide IS DISTINCT FROM OLD.wide OR NEW.deleted_at IS DISTINCT FROM OLD.deleted_at
-    OR NOT NEW.wide AND NEW.last_activity_at IS DISTINCT FROM OLD.last_activity_at)
+  FOR EACH ROW WHEN (NEW.deleted_at IS DISTINCT FROM OLD.deleted_at OR chat_listing_activity(NEW.wide, NEW.last_activity_at)
+    IS DISTINCT FROM chat_listing_activity(OLD.wide, OLD.last_activity_at))
   EXECUTE FUNCTION "keep_chat_listings"();
 
 CREATE FUNCTION "list_chats_of_new_members"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM 1 FROM chats WHERE id IN (SELECT chat_id FROM added) ORDER BY id FOR NO KEY UPDATE;
   INSERT INTO chat_listings (chat_id, user_id, activity_at)
-    SELECT a.chat_id, a.user_id, CASE WHEN NOT c.wide THEN c.last_activity_at END
+    SELECT a.chat_id, a.user_id, chat_listing_activity(c.wide, c.last_activity_at)
     FROM added a JOIN chats c ON c.id = a.chat_id WHERE c.deleted_at IS NULL;
   UPDATE chats c SET wide = true WHERE c.id IN (SELECT chat_id FROM added) AND NOT c.wide
-    AND (SELECT count(*) FROM chat_members m WHERE m.chat_id = c.id) > 20;
+    AND (SELECT count(*) FROM chat_members m WHERE m.chat_id = c.id) > 50;
   RETURN NULL;
 END $$;
 
@@ -94,8 +98,8 @@ CREATE TRIGGER "chat_members_list" AFTER INSERT ON "chat_members" REFERENCING NE
   FOR EACH STATEMENT EXECUTE FUNCTION "list_chats_of_new_members"();
 
 -- What is there already.
-UPDATE "chats" c SET "wide" = true WHERE (SELECT count(*) FROM "chat_members" m WHERE m.chat_id = c.id) > 20;
+UPDATE "chats" c SET "wide" = true WHERE (SELECT count(*) FROM "chat_members" m WHERE m.chat_id = c.id) > 50;
 
 INSERT INTO "chat_listings" ("chat_id", "user_id", "activity_at")
-  SELECT m.chat_id, m.user_id, CASE WHEN NOT c.wide THEN c.last_activity_at END
+  SELECT m.chat_id, m.user_id, chat_listing_activity(c.wide, c.last_activity_at)
   FROM "chat_members" m JOIN "chats" c ON c.id = m.chat_id WHERE c.deleted_at IS NULL;

@@ -15,18 +15,24 @@ import {
 } from './access.ts'
 import { readPositions, unreadCountOfRow } from './unread.ts'
 
+/**
+ * Listings know the minute of a chat's last activity, so that a lively chat does not write them with every message.
+ * They lead to as many chats as the page has, and to all others of the last one's minute. Those of wide chats know
+ * nothing.
+ */
 const chatsPage = (order: 'ASC' | 'DESC') => `SELECT ${ownChatColumns} FROM (
-    SELECT chat_id FROM (
-      (SELECT chat_id, activity_at FROM chat_listings
-        WHERE user_id = $1 AND (activity_at, chat_id) < ($2, $3) AND (activity_at, chat_id) > ($4, $5)
-        ORDER BY activity_at ${order}, chat_id ${order} LIMIT $6)
+    SELECT id FROM (
+      (SELECT c.id, c.last_activity_at FROM chat_listings l JOIN chats c ON c.id = l.chat_id
+        WHERE l.user_id = $1 AND l.activity_at <= $2 AND l.activity_at >= date_bin('1 minute', $4, '1970-01-01T00:00:00Z')
+          AND (c.last_activity_at, c.id) < ($2, $3) AND (c.last_activity_at, c.id) > ($4, $5)
+        ORDER BY l.activity_at ${order} FETCH FIRST $6 ROWS WITH TIES)
       UNION ALL
       SELECT c.id, c.last_activity_at FROM chat_listings l JOIN chats c ON c.id = l.chat_id
         WHERE l.user_id = $1 AND l.activity_at IS NULL
           AND (c.last_activity_at, c.id) < ($2, $3) AND (c.last_activity_at, c.id) > ($4, $5)
-    ) listed ORDER BY activity_at ${order}, chat_id ${order} LIMIT $6
+    ) listed ORDER BY last_activity_at ${order}, id ${order} LIMIT $6
   ) k
-  JOIN chats c ON c.id = k.chat_id JOIN chat_members m ON m.chat_id = k.chat_id AND m.user_id = $1
+  JOIN chats c ON c.id = k.id JOIN chat_members m ON m.chat_id = c.id AND m.user_id = $1
   ORDER BY c.last_activity_at ${order}, c.id ${order}`
 export const chatsForward = { name: 'chats_page_forward', text: chatsPage('DESC') }
 export const chatsBackward = { name: 'chats_page_backward', text: chatsPage('ASC') }
@@ -38,7 +44,7 @@ export async function listChats(store: Store, viewer: Viewer, args: PageArgs): P
   const rows = await store.query<OwnChatRow>(page.backward ? chatsBackward : chatsForward, [
     viewer.userId,
     ...boundOf(after, 'infinity'),
-    ...boundOf(before, '-infinity'),
+    ...boundOf(before, '1970-01-01T00:00:00Z'),
     page.limit + 1,
   ])
   return toConnection(rows, page, (row) => toChatEdge(toOwnChat(row)))

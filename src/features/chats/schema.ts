@@ -184,7 +184,7 @@ export const Chat = builder.prismaObject('Chat', {
       },
     }),
     unreadCount: t.int({
-      description: `Messages of others behind the viewer's read position, deleted ones left out. Counted up to ${unreadCap}: that value means "${unreadCap} or more".`,
+      description: `Messages of others behind the viewer's read position, without deleted ones and those of the server. Counted up to ${unreadCap}: that value means "${unreadCap} or more".`,
       resolve: async (chat, _args, context) =>
         (await loadSummary(context, chat, 'unreadCount'))?.unreadCount ?? 0,
     }),

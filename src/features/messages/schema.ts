@@ -277,7 +277,8 @@ builder.objectFields(Chat, (t) => ({
   lastMessage: t.field({
     type: Message,
     nullable: true,
-    description: 'The newest message, even if it was deleted since; null in an empty chat.',
+    description:
+      'The newest message that the viewer may see, even if it was deleted since; null where there is none.',
     resolve: async (chat, _args, context) => {
       const viewer = viewerOf(context)
       const load = (ids: readonly string[]) => findLastMessages(context.store, viewer, ids)
