@@ -8,8 +8,9 @@ import { createLogger, type Logger } from './core/logger.ts'
 import { createWorker } from './core/worker.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { loadHashKey } from './db/hash-key.ts'
-import { createPostgresBell } from './events/bell.ts'
+import { createBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
+import { createPostgresSignals } from './events/signals.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createIsCommonPassword } from './features/auth/common-passwords.ts'
@@ -110,8 +111,9 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(background.dispose)
-  const bell = createPostgresBell({ database: control, logger })
-  made.push(bell.dispose)
+  const signals = createPostgresSignals({ database: control, logger })
+  made.push(signals.dispose)
+  const bell = createBell(signals)
   const keyedHash = createKeyedHash(await loadHashKey(control, options.jwtSecrets, logger))
   const store = createStore(database, bell, keyedHash)
   if (config.production && !config.rateLimits) {
