@@ -31,7 +31,7 @@ export interface TestUser extends TestClient {
 }
 
 export const testPassword = 'Password123'
-const testSecret = 'a secret that is only good for tests, and long enough'
+export const testSecret = 'a secret that is only good for tests, and long enough'
 
 export interface TestAppOptions {
   readonly config?: Partial<Config>
