@@ -8,8 +8,9 @@ import { createLogger, type Logger } from './core/logger.ts'
 import { createWorker } from './core/worker.ts'
 import { createDatabase, type Database } from './db/client.ts'
 import { loadHashKey } from './db/hash-key.ts'
-import { createPostgresBell } from './events/bell.ts'
+import { createBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
+import { createPostgresSignals } from './events/signals.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createIsCommonPassword } from './features/auth/common-passwords.ts'
@@ -18,6 +19,10 @@ import { pruneReservedUsernames } from './features/auth/reserved-usernames.ts'
 import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
 import { createAccessTokens } from './features/auth/tokens.ts'
+import { createOnline } from './features/live/online.ts'
+import { createPresenceWatch } from './features/live/presence-watch.ts'
+import { type LiveTimings, liveTimings } from './features/live/timings.ts'
+import { createTyping } from './features/live/typing.ts'
 import { purgeStep } from './features/messages/clearing.ts'
 import { eraseStep } from './features/privacy/erasure.ts'
 import { createExportLinks } from './features/privacy/export-links.ts'
@@ -59,6 +64,8 @@ export interface AppOptions {
   readonly demo?: boolean
   /** @default by `config.logLevel`, readable in a terminal */
   readonly logger?: Logger
+  /** Tests do not want to wait. @default `liveTimings` */
+  readonly timings?: Partial<LiveTimings>
 }
 
 /** Looking for people by similarity can take the database a while; the rest of the pool is for everyone else. */
@@ -111,8 +118,9 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
   made.push(background.dispose)
-  const bell = createPostgresBell({ database: control, logger })
-  made.push(bell.dispose)
+  const signals = createPostgresSignals({ database: control, logger })
+  made.push(signals.dispose)
+  const bell = createBell(signals)
   const keyedHash = createKeyedHash(await loadHashKey(control, options.jwtSecrets, logger))
   const store = createStore(database, bell, keyedHash)
   if (config.production && !config.rateLimits) {
@@ -164,6 +172,14 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   const exporter = createExporter({ database: background, logger })
   made.push(exporter.dispose)
   const links = createExportLinks(options.jwtSecrets)
+  const timings = { ...liveTimings, ...options.timings }
+  const live = { query: control.query, signals, logger, timings }
+  const typing = createTyping(live)
+  made.push(async () => typing.dispose())
+  const presence = createPresenceWatch(live)
+  feed.onEntries(presence.consider)
+  made.push(async () => presence.dispose())
+  const online = createOnline(live)
   const services: Services = {
     store,
     feed,
@@ -173,6 +189,8 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     purger,
     searchGate: createFairGate(searchesAtATime, searchesOfOne),
     dataExports: { links, wake: exporter.wake },
+    presence,
+    typing,
   }
   const yoga = createYogaServer({
     schema: createSchema(),
@@ -189,6 +207,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
     sendExport: createExportSender({ store, links, onSessionRevoked: feed.onSessionRevoked }),
+    onConnected: online.enter,
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,
@@ -203,11 +222,14 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     authenticator,
     addressOf,
     feed,
+    onConnected: online.enter,
     logger,
   })
   made.push(async () => {
     await Promise.all([http.close(drainMs), sockets.dispose()])
   })
+  // Before the sockets are closed: nobody is kept online by a request that takes its time to finish.
+  made.push(online.dispose)
   const port = await listen(server, config.host, config.port)
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   return { url: `http://${host}:${port}`, port, services, database, control }

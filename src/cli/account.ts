@@ -4,7 +4,8 @@ import { createKeyedHash } from '../core/keyed-hash.ts'
 import { createLogger } from '../core/logger.ts'
 import { createDatabase } from '../db/client.ts'
 import { StartupError } from '../db/startup-error.ts'
-import { createPostgresBell } from '../events/bell.ts'
+import { createBell } from '../events/bell.ts'
+import { createPostgresSignals } from '../events/signals.ts'
 import { createStore, type Store } from '../events/store.ts'
 import { type AccountChange, accountChanges, changeAccountState } from '../features/auth/account-state.ts'
 import { warnOnTerminal, withDatabase } from './database.ts'
@@ -58,13 +59,13 @@ export async function changeAccount(config: Config, { change, identifier }: Acco
 function openStore(url: string): Store & { dispose: () => Promise<void> } {
   const logger = createLogger({ level: 'warn', pretty: false })
   const database = createDatabase({ url, onError: (error) => logger.warn({ err: error }) })
-  const bell = createPostgresBell({ database, logger })
+  const signals = createPostgresSignals({ database, logger })
   // Nothing is recognised by a hash here, so that this takes no secret of the server's.
   const keyedHash = createKeyedHash(new Uint8Array(32))
   return {
-    ...createStore(database, bell, keyedHash),
+    ...createStore(database, createBell(signals), keyedHash),
     dispose: async () => {
-      await bell.dispose()
+      await signals.dispose()
       await database.dispose()
     },
   }

@@ -10,7 +10,8 @@ import { createKeyedHash } from '../core/keyed-hash.ts'
 import { createLogger } from '../core/logger.ts'
 import { createDatabase } from '../db/client.ts'
 import { loadHashKey } from '../db/hash-key.ts'
-import { createPostgresBell } from '../events/bell.ts'
+import { createBell } from '../events/bell.ts'
+import { createPostgresSignals } from '../events/signals.ts'
 import { createStore, type Store } from '../events/store.ts'
 import * as authActions from '../features/auth/actions.ts'
 import type { Viewer } from '../features/auth/viewer.ts'
@@ -65,16 +66,16 @@ async function createTools(
 ): Promise<{ context: Record<string, unknown>; dispose: () => Promise<void> }> {
   const logger = createLogger({ level: 'warn', pretty: false })
   const database = createDatabase({ url, onError: (error) => logger.warn({ err: error }) })
-  const bell = createPostgresBell({ database, logger })
+  const signals = createPostgresSignals({ database, logger })
   const jwtSecrets = loadJwtSecrets(config)
   const keyedHash = createKeyedHash(await loadHashKey(database, jwtSecrets, logger))
-  const store = createStore(database, bell, keyedHash)
+  const store = createStore(database, createBell(signals), keyedHash)
   const auth = await createAuth({ store, config, jwtSecrets, limits: unlimited })
   const as = (username: string) => viewerNamed(store, username)
   return {
     context: { prisma: store.prisma, store, auth, as, toGlobalId, parseGlobalId, ...actions },
     dispose: async () => {
-      await bell.dispose()
+      await signals.dispose()
       await database.dispose()
     },
   }

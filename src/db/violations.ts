@@ -7,7 +7,8 @@ export function isDeadlock(error: unknown): boolean {
   )
 }
 
-/** Whether a row refers to one that is gone, as Prisma tells of it. */
+/** Whether a row refers to one that is gone, as Prisma tells of it or as Postgres does. */
 export function isForeignKeyViolation(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'P2003'
+  const { code } = error as { code?: unknown }
+  return code === 'P2003' || code === '23503'
 }

@@ -29,6 +29,13 @@ export interface Feed<Delivery extends Positioned> {
     limit: number
   }): Promise<{ deliveries: Delivery[]; position: number; more: boolean }>
   onSessionRevoked: Hub<Delivery>['onSessionRevoked']
+  /**
+   * Calls `fail` with `UNAUTHENTICATED` once the viewer's session or token ends; at once where it has.
+   * @returns a function that stops watching
+   */
+  watchSession(viewer: FollowRequest<Delivery>['viewer'], fail: (reason: Error) => void): () => void
+  /** Hears of each batch of the log after it was handed over. @returns a function that stops it */
+  onEntries(listener: (events: readonly LogEvent[]) => void): () => void
   readonly stats: Hub<Delivery>['stats']
   dispose(): Promise<void>
 }
@@ -68,16 +75,33 @@ export async function createFeed<Delivery extends Positioned>(options: {
     database: control,
     hydrate: (events) => options.hydrate(events, control),
   })
+  const entryListeners = new Set<(events: readonly LogEvent[]) => void>()
   const tailer = await createTailer({
     database: control,
     logger,
-    onBatch: hub.route,
+    onBatch: async (events, horizon) => {
+      await hub.route(events, horizon)
+      for (const listener of entryListeners) listener(events)
+    },
     onHeldBack: hub.routeAhead,
   })
   const stopListening = bell.onRing(tailer.wake)
   // A stream that is about to begin when its session ends was authenticated before and attaches after.
   const revoked = createLru<true>(10_000)
   hub.onSessionRevoked((sessionId) => revoked.set(sessionId, true))
+
+  const watchSession: Feed<Delivery>['watchSession'] = (viewer, fail) => {
+    const end = (why: string) => fail(tokenRefused(why))
+    const expiry = setTimeout(end, viewer.expiresAt - Date.now(), 'Token expired')
+    if (revoked.get(viewer.sessionId)) end('Session revoked')
+    const stopListening = hub.onSessionRevoked((sessionId) => {
+      if (sessionId === viewer.sessionId) end('Session revoked')
+    })
+    return () => {
+      clearTimeout(expiry)
+      stopListening()
+    }
+  }
 
   /** Another process may be ahead of this one, but nothing is ahead of the log itself. */
   async function positionOf(cursor: string): Promise<number> {
@@ -121,19 +145,7 @@ export async function createFeed<Delivery extends Positioned>(options: {
         hub,
         reader,
         hydrate,
-        lifetime: (fail) => {
-          if (!endsWithSession) return () => {}
-          const end = (why: string) => fail(tokenRefused(why))
-          const expiry = setTimeout(end, viewer.expiresAt - Date.now(), 'Token expired')
-          if (revoked.get(viewer.sessionId)) end('Session revoked')
-          const stopListening = hub.onSessionRevoked((sessionId) => {
-            if (sessionId === viewer.sessionId) end('Session revoked')
-          })
-          return () => {
-            clearTimeout(expiry)
-            stopListening()
-          }
-        },
+        lifetime: (fail) => (endsWithSession ? watchSession(viewer, fail) : () => {}),
       })
     },
     async read({ userId, kinds, after, limit }) {
@@ -158,6 +170,11 @@ export async function createFeed<Delivery extends Positioned>(options: {
       }
     },
     onSessionRevoked: hub.onSessionRevoked,
+    watchSession,
+    onEntries(listener) {
+      entryListeners.add(listener)
+      return () => entryListeners.delete(listener)
+    },
     get stats() {
       return hub.stats
     },

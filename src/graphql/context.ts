@@ -6,6 +6,8 @@ import type { Feed } from '../events/feed.ts'
 import type { Store } from '../events/store.ts'
 import type { Auth } from '../features/auth/actions.ts'
 import { type Principal, requireViewer, type Viewer } from '../features/auth/viewer.ts'
+import type { PresenceWatch } from '../features/live/presence-watch.ts'
+import type { Typing } from '../features/live/typing.ts'
 import type { DataExports } from '../features/privacy/exports.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
 
@@ -22,6 +24,8 @@ export interface Services {
   /** Lets a few searches run at a time, of each user one. */
   readonly searchGate: FairGate
   readonly dataExports: DataExports
+  readonly presence: PresenceWatch
+  readonly typing: Typing
 }
 
 /** What one operation has at hand. */

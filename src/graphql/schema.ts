@@ -11,6 +11,7 @@ import '../features/chats/group-schema.ts'
 import '../features/messages/schema.ts'
 import '../features/privacy/schema.ts'
 import '../features/realtime/schema.ts'
+import '../features/live/schema.ts'
 
 const needsLogin = { authScopes: { authenticated: true } }
 
@@ -22,7 +23,7 @@ builder.mutationType({
 })
 builder.subscriptionType({
   description:
-    'What can be followed live, over WebSocket (`graphql-transport-ws`) or server-sent events. Nothing is lost over a reconnect that resumes with `after`.',
+    'What can be followed live, over WebSocket (`graphql-transport-ws`) or server-sent events. Nothing is lost over a reconnect that resumes with `after`; `typing` and `presence` tell of the moment only.',
   ...needsLogin,
 })
 

@@ -6,6 +6,9 @@ import type { TransportContext } from '../graphql/pipeline.ts'
 
 const bearer = /^Bearer +([\w.~+/-]+=*) *$/i
 
+/** Hears of somebody who is logged in and has a connection that lasts. @returns what to call when it is closed */
+export type OnConnected = (userId: string) => () => void
+
 /** The largest body of a request, in bytes. */
 const maxBodyBytes = 100_000
 

@@ -7,7 +7,7 @@ import type { ClientAddresses } from './client-address.ts'
 import type { SendExport } from './exports.ts'
 import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
-import { authenticate, checkRequest } from './request.ts'
+import { authenticate, checkRequest, type OnConnected } from './request.ts'
 import type { Yoga } from './yoga.ts'
 
 export const graphqlPath = '/graphql'
@@ -19,6 +19,7 @@ export interface HttpServerOptions {
   /** Null when all is well, or what is missing. */
   readonly findUnreadiness: () => Promise<string | null>
   readonly sendExport: SendExport
+  readonly onConnected: OnConnected
   readonly origins: Origins
   readonly graphiql: boolean
   /** Whether the demo accounts exist. */
@@ -42,7 +43,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { logger, graphiql, demo } = options
   const pages = createPages({ endpoint: graphqlPath, graphiql, demo })
   const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {
-    if (request.headers.accept?.includes('text/event-stream')) {
+    if (isStream(request)) {
       streams.add(response)
       response.once('close', () => streams.delete(response))
     }
@@ -137,7 +138,15 @@ async function graphql(
     const errors = [{ message: problem.message, extensions: { code: problem.code } }]
     return send(response, problem.status, 'application/json', JSON.stringify({ errors }))
   }
+  if (isStream(request) && transport.principal.kind === 'user' && !response.destroyed) {
+    response.once('close', options.onConnected(transport.principal.userId))
+  }
   await options.yoga.handle(request, response, transport)
+}
+
+/** Whether it asks for server-sent events. */
+function isStream(request: IncomingMessage): boolean {
+  return request.headers.accept?.includes('text/event-stream') ?? false
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {

@@ -13,11 +13,12 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Authenticator, TokenProblem } from '../features/auth/sessions.ts'
+import type { Viewer } from '../features/auth/viewer.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
 import type { TransportContext } from '../graphql/pipeline.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
-import { authenticate } from './request.ts'
+import { authenticate, type OnConnected } from './request.ts'
 import { adaptSocket, type SocketExtra, tryAgainLater } from './socket-adapter.ts'
 import type { Yoga } from './yoga.ts'
 
@@ -53,6 +54,7 @@ export function createWebSocketServer(options: {
   authenticator: Authenticator
   addressOf: ClientAddresses
   feed: Feed<Delivery>
+  onConnected: OnConnected
   logger: Logger
 }): { readonly connections: number; dispose(): Promise<void> } {
   const { server, yoga, origins, authenticator, feed, logger } = options
@@ -94,6 +96,8 @@ export function createWebSocketServer(options: {
         closeForbidden(socket, transport.tokenProblem as TokenProblem)
         return false
       }
+      // Its end would not be heard any more.
+      if (socket.readyState === socket.CLOSED) return false
       context.extra.transport = transport
       if (transport.principal.kind === 'user') holdToSession(socket, transport.principal)
       return true
@@ -147,8 +151,9 @@ export function createWebSocketServer(options: {
     }
   }
 
-  function holdToSession(socket: WebSocket, principal: { sessionId: string; expiresAt: number }): void {
-    const { sessionId, expiresAt } = principal
+  function holdToSession(socket: WebSocket, principal: Viewer): void {
+    const { userId, sessionId, expiresAt } = principal
+    socket.once('close', options.onConnected(userId))
     const ofSession = socketsOfSession.get(sessionId) ?? new Set()
     socketsOfSession.set(sessionId, ofSession.add(socket))
     const expiry = setTimeout(() => closeForbidden(socket, 'Token expired'), expiresAt - Date.now())

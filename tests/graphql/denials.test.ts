@@ -30,6 +30,7 @@ import {
   SendMessage,
   SetChatHistoryVisibility,
   SetChatMemberRole,
+  SetTyping,
   UnblockUser,
   UpdateProfile,
 } from '../testkit/operations.ts'
@@ -41,6 +42,8 @@ interface Target {
   readonly userId: string
   /** Somebody who is not in the chat. */
   readonly newcomerId: string
+  /** Who asks, where it is somebody. */
+  readonly askerId: string
   /** From before everything that happened in the chat. */
   readonly cursor: string
 }
@@ -244,6 +247,21 @@ const table: Record<string, Row> = {
   'Subscription.messageAdded': subscriptionIn('messageAdded'),
   'Subscription.messageEdited': subscriptionIn('messageEdited'),
   'Subscription.messageDeleted': subscriptionIn('messageDeleted'),
+  'Mutation.setTyping': {
+    operation: SetTyping,
+    variables: ({ chatId }) => ({ input: { chatId, isTyping: true } }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  },
+  'Subscription.typing': {
+    operation: 'subscription ($chatId: ID!) { typing(chatId: $chatId) { isTyping } }',
+    variables: ({ chatId }) => ({ chatId }),
+    outcomes: [no, gone, gone, 'ok', 'ok', gone],
+  },
+  'Subscription.presence': {
+    operation: 'subscription ($ids: [ID!]!) { presence(userIds: $ids) { presence { status } } }',
+    variables: ({ userId, askerId }) => ({ ids: [userId, askerId] }),
+    outcomes: [no, 'ok', 'ok', 'ok', 'ok', 'ok'],
+  },
   'Subscription.events': {
     operation: 'subscription ($cursor: String!) { events(after: $cursor) { cursor } }',
     variables: ({ cursor }) => ({ cursor }),
@@ -272,6 +290,7 @@ function subscriptionIn(field: string): Row {
 }
 
 let app: TestApp
+let typing: NodeJS.Timeout
 let askers: Record<Situation, { client: TestClient; target: Target }>
 
 beforeAll(async () => {
@@ -293,7 +312,7 @@ beforeAll(async () => {
     ]
     await author.run(EditMessage, { input: { messageId: standing.id, text: 'one, edited' } })
     await author.run(DeleteMessage, { input: { messageId: deleted.id } })
-    const base = { chatId, userId: author.id, newcomerId: newcomer.id, cursor }
+    const base = { chatId, userId: author.id, newcomerId: newcomer.id, askerId: '', cursor }
     return { standing: { ...base, messageId: standing.id }, deleted: { ...base, messageId: deleted.id } }
   }
   const [{ standing, deleted }, over] = [await createGroup(), await createGroup()]
@@ -301,14 +320,23 @@ beforeAll(async () => {
   await owner.run(RemoveChatMember, { input: { chatId: standing.chatId, userId: removed.id } })
   askers = {
     anonymous: { client: app.anonymous, target: standing },
-    stranger: { client: stranger, target: standing },
-    'removed member': { client: removed, target: standing },
-    'member, not the author': { client: member, target: standing },
-    'author of a deleted message': { client: author, target: deleted },
-    'member of a deleted chat': { client: other, target: over.standing },
+    stranger: asker(stranger, standing),
+    'removed member': asker(removed, standing),
+    'member, not the author': asker(member, standing),
+    'author of a deleted message': asker(author, deleted),
+    'member of a deleted chat': asker(other, over.standing),
   }
+  // Whoever may hear of it hears of it at some time.
+  typing = setInterval(() => {
+    void owner.run(SetTyping, { input: { chatId: standing.chatId, isTyping: true } })
+  }, 500)
 })
-afterAll(() => app.dispose())
+afterAll(async () => {
+  clearInterval(typing)
+  await app.dispose()
+})
+
+const asker = (client: TestUser, target: Target) => ({ client, target: { ...target, askerId: client.id } })
 
 interface Outcome {
   readonly data?: Data

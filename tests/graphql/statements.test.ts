@@ -31,6 +31,7 @@ import {
   SearchUsers,
   SendMessage,
   SetChatMemberRole,
+  SetTyping,
   UnblockUser,
   UpdateProfile,
   UserByUsername,
@@ -139,6 +140,9 @@ const Nested = `query ($size: Int!) { viewer { chats(first: $size) { edges { nod
 const Blocked = `query ($size: Int!) { viewer { blockedUsers(first: $size) {
   edges { cursor node { username viewerHasBlocked } } pageInfo { hasNextPage } } } }`
 
+const Presences = `query ($size: Int!) { viewer { blockedUsers(first: $size) {
+  edges { node { presence { status lastSeenAt } } } } } }`
+
 const DataExports = `query ($size: Int!) { viewer { dataExports(first: $size) {
   edges { node { status sizeBytes downloadUrl } } pageInfo { hasNextPage } } } }`
 
@@ -169,6 +173,7 @@ describe('a read costs the same number of statements for one item and for fifty'
     ['a search', 1, SearchUsers, ({ size }) => ({ search: size === 1 ? 'carol' : 'viewer', first: size })],
     ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
     ['a page of those who are blocked', 2, Blocked, ({ size }) => ({ size })],
+    ['a page of users with their presence', 2, Presences, ({ size }) => ({ size })],
     ['a user', 1, UserByUsername, () => ({ username: bob.username })],
     ['the exports of an account', 1, DataExports, ({ size }) => ({ size })],
   ])('%s: %i', async (_what, expected, operation, variables) => {
@@ -303,6 +308,7 @@ describe('a write costs', () => {
       MarkChatRead,
       async () => ({ chatId: chatId(), sequence: (await sendMessage(carol, chatId(), 'x')).sequence }),
     ],
+    ['typing', 1, SetTyping, () => ({ chatId: chatId(), isTyping: true })],
     ['marking what was read already', 2, MarkChatRead, () => ({ chatId: chatId(), sequence: 1 })],
     ['a direct chat', 11, CreateDirectChat, async () => ({ userId: (await app.register('new')).id })],
     [
@@ -325,7 +331,12 @@ describe('a write costs', () => {
     ['adding fifty', 13, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(50) })],
     ['removing somebody', 12, RemoveChatMember, async () => ({ chatId: await team(), userId: carol.id })],
     ['leaving', 11, LeaveChat, async () => ({ chatId: await team() })],
-    ['a role', 11, SetChatMemberRole, async () => ({ chatId: await team(), userId: carol.id, role: 'ADMIN' })],
+    [
+      'a role',
+      11,
+      SetChatMemberRole,
+      async () => ({ chatId: await team(), userId: carol.id, role: 'ADMIN' }),
+    ],
     [
       'handing over',
       13,

@@ -93,6 +93,7 @@ describe('the document', () => {
   test('says of the account, its sessions and its chats what the API says', async () => {
     const [alice, bob] = [await app.register('alice'), await app.register('bob')]
     await client.query('UPDATE users SET bio = $2 WHERE id = $1', [rowId(alice.id), 'Says "hi" \\ 🙂\n\ttoo'])
+    await client.query('INSERT INTO last_seen (user_id, at) VALUES ($1, now())', [rowId(alice.id)])
     const login = { identifier: alice.username, password: testPassword, deviceName: 'Pixel 9' }
     const { tokens } = (await app.anonymous.run(Login, { input: login })).login
     await app.client(tokens.accessToken).run(Logout)
@@ -101,7 +102,7 @@ describe('the document', () => {
     await sendMessage(bob, group, 'hello')
     await alice.run(`mutation { markChatRead(input: { chatId: "${group}", sequence: 1 }) { __typename } }`)
     const { viewer } = await alice.run(`{ viewer { email isEmailVerified
-      user { id username displayName bio kind createdAt }
+      user { id username displayName bio kind createdAt presence { lastSeenAt } }
       sessions { edges { node { id deviceName userAgent createdAt lastUsedAt expiresAt } } }
       chats { edges { node { id kind title createdAt otherUser { id username displayName }
         viewerMembership { role joinedAt lastReadSequence mutedUntil } } } } } }`)
@@ -123,7 +124,9 @@ describe('the document', () => {
     expect(document).toMatchObject({ format: 'parley-export', version: 1, messages: [], blockedUsers: [] })
     expect(Math.abs(Date.parse(document.exportedAt) - Date.now())).toBeLessThan(20_000)
     const { user, email, isEmailVerified, sessions, chats } = viewer
-    expect(document.profile).toEqual({ ...user, email, emailVerified: isEmailVerified })
+    const { presence, ...profile } = user
+    expect(presence.lastSeenAt).toEqual(expect.any(String))
+    expect(document.profile).toEqual({ ...profile, email, emailVerified: isEmailVerified, ...presence })
     // Its own, which the API lists, and one that has ended.
     expect(document.sessions).toHaveLength(2)
     expect(document.sessions[0]).toEqual({ ...sessions.edges[0].node, revokedAt: null })

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { pino } from 'pino'
-import { type App, startApp } from '../../src/app.ts'
+import { type App, type AppOptions, startApp } from '../../src/app.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { createTestClient, type TestClient } from './client.ts'
 import { createTestDatabase, type TestDatabase } from './database.ts'
@@ -31,13 +31,14 @@ export interface TestUser extends TestClient {
 }
 
 export const testPassword = 'Password123'
-const testSecret = 'a secret that is only good for tests, and long enough'
+export const testSecret = 'a secret that is only good for tests, and long enough'
 
 export interface TestAppOptions {
   readonly config?: Partial<Config>
   /** To run beside another app on the same database. @default one of its own */
   readonly database?: TestDatabase
   readonly jwtSecrets?: readonly string[]
+  readonly timings?: AppOptions['timings']
 }
 
 /** A whole Parley on a port of its own. */
@@ -49,6 +50,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     config,
     databaseUrl: database.url,
     jwtSecrets: options.jwtSecrets ?? [testSecret],
+    ...(options.timings && { timings: options.timings }),
     logger: pino({ level: config.logLevel }, { write: (line: string) => logs.push(JSON.parse(line)) }),
   })
   const anonymous = createTestClient(app.url)

@@ -148,3 +148,12 @@ export const ChatMembers = `query ChatMembers($id: ID!, ${page}) {
 export const NodeById = `query NodeById($id: ID!) { node(id: $id) { __typename id } }`
 
 export const NodesById = `query NodesById($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }`
+
+export const SetTyping = `mutation SetTyping($input: SetTypingInput!) { setTyping(input: $input) {
+  __typename ${error} ... on SetTypingPayload { isTyping expiresAt chat { id } } } }`
+
+export const TypingIn = `subscription TypingIn($chatId: ID!) { typing(chatId: $chatId) {
+  isTyping expiresAt chat { id } user { id username } } }`
+
+export const PresenceOf = `subscription PresenceOf($userIds: [ID!]!) { presence(userIds: $userIds) {
+  user { id username presence { status lastSeenAt } } presence { status lastSeenAt } } }`

@@ -103,3 +103,38 @@ UPDATE "chats" c SET "wide" = true WHERE (SELECT count(*) FROM "chat_members" m 
 INSERT INTO "chat_listings" ("chat_id", "user_id", "activity_at")
   SELECT m.chat_id, m.user_id, chat_listing_activity(c.wide, c.last_activity_at)
   FROM "chat_members" m JOIN "chats" c ON c.id = m.chat_id WHERE c.deleted_at IS NULL;
+-- CreateTable
+CREATE TABLE "server_processes" (
+    "id" UUID NOT NULL,
+    "seen_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "server_processes_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "online_users" (
+    "user_id" UUID NOT NULL,
+    "process_id" UUID NOT NULL,
+
+    CONSTRAINT "online_users_pkey" PRIMARY KEY ("user_id","process_id")
+);
+
+-- CreateTable
+CREATE TABLE "last_seen" (
+    "user_id" UUID NOT NULL,
+    "at" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "last_seen_pkey" PRIMARY KEY ("user_id")
+);
+
+-- CreateIndex
+CREATE INDEX "online_users_process" ON "online_users"("process_id");
+
+-- AddForeignKey
+ALTER TABLE "online_users" ADD CONSTRAINT "online_users_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "online_users" ADD CONSTRAINT "online_users_process_id_fkey" FOREIGN KEY ("process_id") REFERENCES "server_processes"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "last_seen" ADD CONSTRAINT "last_seen_user_id_fkey" FOREIGN KEY ("user_id") REFERENCES "users"("id") ON DELETE CASCADE ON UPDATE CASCADE;

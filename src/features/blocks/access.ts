@@ -36,6 +36,10 @@ export async function findApart(
   return new Set(blocks.map(({ blockerId, blockedId }) => (blockerId === userId ? blockedId : blockerId)))
 }
 
+/** SQL that says whether either of two users has blocked the other; takes expressions of their ids. */
+export const areApart = (one: string, other: string) => `EXISTS (SELECT 1 FROM blocks b
+  WHERE b.blocker_id = ${one} AND b.blocked_id = ${other} OR b.blocker_id = ${other} AND b.blocked_id = ${one})`
+
 /** What both sides of a block are told, in the same words: who blocked whom stays with the blocker. */
 export function keptApart(): ForbiddenError {
   return new ForbiddenError('You and this person cannot exchange messages.')

@@ -153,8 +153,9 @@ function person(id: string, row: { username: string; display_name: string }): ob
 
 const profileStatement = {
   name: 'export_profile',
-  text: `SELECT username, display_name, email, email_verified, bio, kind, created_at, now() AS exported_at
-    FROM users WHERE id = $1`,
+  text: `SELECT username, display_name, email, email_verified, bio, kind, created_at, last_seen.at AS last_seen_at,
+      now() AS exported_at
+    FROM users LEFT JOIN last_seen ON user_id = id WHERE id = $1`,
 }
 
 interface ProfileRow {
@@ -165,6 +166,7 @@ interface ProfileRow {
   readonly bio: string | null
   readonly kind: UserKind
   readonly created_at: Date
+  readonly last_seen_at: Date | null
   readonly exported_at: Date
 }
 
@@ -190,6 +192,7 @@ export async function exportDocument(
     bio: row.bio,
     kind: row.kind,
     createdAt: row.created_at,
+    lastSeenAt: row.last_seen_at,
   }
   const head = { format: 'parley-export', version: 1, exportedAt: row.exported_at, profile }
   return piecesOf(query, userId, head)

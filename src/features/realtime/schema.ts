@@ -429,7 +429,7 @@ async function followKind<Kind extends ClientEventKind>(
 }
 
 /** @throws RequestError `NOT_FOUND`: a subscription that cannot start has no result to put the failure in */
-async function accessForSubscription(context: Context, chatId: string): Promise<string> {
+export async function accessForSubscription(context: Context, chatId: string): Promise<string> {
   try {
     return (await accessChat(context.store, viewerOf(context), chatId)).id
   } catch (error) {
