@@ -8,7 +8,7 @@ import type { Viewer } from '../auth/viewer.ts'
 import type { OwnChat } from './access.ts'
 import { knownUsers, ownChat, writeWhileAccountsLast } from './actions.ts'
 import { addMembers } from './members.ts'
-import { passOwnershipOn } from './ownership.ts'
+import { endChats, passOwnershipOn } from './ownership.ts'
 import { sayInChat } from './system-messages.ts'
 import { addChatMembersInput, maxMembers, renameChatInput } from './validation.ts'
 
@@ -162,7 +162,7 @@ export function leaveChat(store: Store, viewer: Viewer, input: { chatId: string 
     const { prisma } = tx
     await endMembership(tx, chat.membership, { actorId: viewer.userId, reason: 'LEFT' })
     if ((await prisma.chatMember.count({ where: { chatId: chat.id } })) === 0) {
-      await endChat(prisma, chat)
+      await endChats(prisma, [chat.id])
       return chat.id
     }
     await passOwnershipOn(prisma, [chat.id])
@@ -270,27 +270,18 @@ export async function setChatHistoryVisibility(
 }
 
 /**
- * Deletes a group for everyone in it. What was said goes from the database in the background.
+ * Deletes a group for everyone in it. It goes from the database in the background, with all that was said.
  * @returns the id of the chat
  * @throws NotFoundError, ForbiddenError (only the owner does)
  */
 export function deleteChat(store: Store, viewer: Viewer, input: { chatId: string }): Promise<string> {
   return changeChat(store, viewer, input.chatId, async ({ prisma }, chat) => {
     requireGroup(chat, owner)
-    await endChat(prisma, chat)
+    await endChats(prisma, [chat.id])
     await prisma.$executeRaw`
       INSERT INTO events (kind, user_id, subject_id, detail)
       SELECT 'CHAT_DELETED', user_id, chat_id, 'DELETED' FROM chat_members WHERE chat_id = ${chat.id}::uuid ORDER BY id`
     return chat.id
-  })
-}
-
-/** From here on the chat is nobody's, and what was said in it waits to be purged. */
-async function endChat(prisma: Transaction, { id, lastSequence }: HeldChat): Promise<void> {
-  await prisma.chat.update({
-    where: { id },
-    data: { deletedAt: new Date(), clearedThrough: lastSequence },
-    select: { id: true },
   })
 }
 

@@ -18,3 +18,12 @@ export async function passOwnershipOn(prisma: Transaction, chatIds: readonly str
     INSERT INTO events (kind, chat_id, subject_id) SELECT 'MEMBER_ROLE_CHANGED', chat_id, user_id FROM heirs
     ORDER BY chat_id`
 }
+
+/**
+ * Ends these chats: from here on they are nobody's, and wait to be purged (their mark lies past the last message,
+ * until nothing is left of them). The caller holds their rows.
+ */
+export async function endChats(prisma: Transaction, chatIds: readonly string[]): Promise<void> {
+  await prisma.$executeRaw`
+    UPDATE chats SET deleted_at = now(), cleared_through = last_sequence + 1 WHERE id = ANY(${chatIds}::uuid[])`
+}

@@ -32,7 +32,7 @@ export async function clearChat(
 
 /**
  * A mark that every member's view begins behind: as fast for a million messages as for one. The texts go from
- * the database right afterwards, by `purgeStep`.
+ * the database right afterwards (`purging.ts`).
  */
 async function clearGroup(store: Store, viewer: Viewer, input: { chatId: string }): Promise<number> {
   // Most of the counting is done before anyone has to wait for it.
@@ -94,53 +94,4 @@ function clearOwn(store: Store, viewer: Viewer, chat: OwnChat): Promise<number> 
     })
     return cleared
   }, slow)
-}
-
-const purgeLock = 70757267
-/** One piece of background work: what a transaction may hold back for a few milliseconds. */
-const batchSize = 500
-
-/**
- * Takes a piece of what was cleared from the database. Where the chat goes on, a row without text, reactions and
- * earlier texts stays of each message: a late retry of its sending must not bring it back. Of a chat that is over
- * nothing stays.
- * @returns whether there may be more
- */
-export function purgeStep(store: Store): Promise<boolean> {
-  return store.write(async ({ prisma }) => {
-    const [turn] = await prisma.$queryRaw<{ mine: boolean }[]>`
-      SELECT pg_try_advisory_xact_lock(${purgeLock}) AS mine`
-    if (!turn?.mine) return false
-    const [chat] = await prisma.$queryRaw<{ id: string; over: boolean; from: number; to: number }[]>`
-      SELECT id, deleted_at IS NOT NULL AS over, purged_through AS "from",
-        least(cleared_through, purged_through + ${batchSize}) AS "to"
-      FROM chats WHERE purged_through < cleared_through LIMIT 1`
-    if (chat === undefined) return false
-    await (chat.over ? deleteRange(prisma, chat) : emptyRange(prisma, chat))
-    await prisma.chat.update({
-      where: { id: chat.id },
-      data: { purgedThrough: chat.to },
-      select: { id: true },
-    })
-    return true
-  })
-}
-
-interface Range {
-  readonly id: string
-  readonly from: number
-  readonly to: number
-}
-
-async function deleteRange(prisma: Transaction, { id, from, to }: Range): Promise<void> {
-  await prisma.message.deleteMany({ where: { chatId: id, sequence: { gt: from, lte: to } } })
-}
-
-async function emptyRange(prisma: Transaction, { id, from, to }: Range): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE messages SET text = NULL, deleted_at = coalesce(deleted_at, now())
-    WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}`
-  const within = { message: { chatId: id, sequence: { gt: from, lte: to } } }
-  await prisma.messageRevision.deleteMany({ where: within })
-  await prisma.reaction.deleteMany({ where: within })
 }

@@ -8,7 +8,8 @@ import { accountOf, passwordWrong, provePassword } from '../auth/password-check.
 import { reserveUsername } from '../auth/reserved-usernames.ts'
 import { endSessionsIn } from '../auth/session-actions.ts'
 import type { Viewer } from '../auth/viewer.ts'
-import { passOwnershipOn } from '../chats/ownership.ts'
+import { endChats, passOwnershipOn } from '../chats/ownership.ts'
+import { purgeOverChats } from '../messages/purging.ts'
 
 /** What a group is called whose title was erased with the words of the one who gave it. */
 const erasedTitle = 'Untitled'
@@ -100,9 +101,13 @@ async function removeAccount(
   await prisma.chatMember.deleteMany({ where: { userId } })
   await passOwnershipOn(prisma, chatIds)
   // Nobody is left in these: they are over, and what was said in them goes in the background.
-  await prisma.$executeRaw`
-    UPDATE chats c SET deleted_at = now() WHERE id = ANY(${chatIds}::uuid[])
+  const over = await prisma.$queryRaw<{ id: string }[]>`
+    SELECT id FROM chats c WHERE id = ANY(${chatIds}::uuid[])
       AND NOT EXISTS (SELECT 1 FROM chat_members WHERE chat_id = c.id)`
+  await endChats(
+    prisma,
+    over.map(({ id }) => id),
+  )
   // The other side keeps a direct chat, to read.
   await prisma.$executeRaw`
     UPDATE chats SET blocked = true, direct_key = NULL WHERE id = ANY(${chatIds}::uuid[]) AND kind = 'DIRECT'`
@@ -200,7 +205,7 @@ async function eraseNext(tx: WriteTransaction, store: Store, onHeld: (id: string
     return true
   }
   const more =
-    (await eraseDeadChat(prisma, erasure)) ||
+    (await purgeOverChats(prisma, erasure.chat_ids)) ||
     (await eraseMessages(prisma, erasure)) ||
     (await eraseReactions(prisma, erasure)) ||
     (await eraseMentionsBySystem(prisma, erasure)) ||
@@ -211,28 +216,6 @@ async function eraseNext(tx: WriteTransaction, store: Store, onHeld: (id: string
     await tellMembers(prisma, { userId: erasure.user_id, chatIds: erasure.chat_ids, erased: true })
   }
   await prisma.erasure.delete({ where: { id: erasure.id }, select: { id: true } })
-  return true
-}
-
-/** A piece of a chat that nobody is left in, whoever wrote it, from its newest message back; then the chat. */
-async function eraseDeadChat(prisma: Transaction, { chat_ids }: ErasureRow): Promise<boolean> {
-  const [chat] = await prisma.$queryRaw<{ id: string; last_sequence: number }[]>`
-    SELECT id, last_sequence FROM chats c WHERE id = ANY(${chat_ids}::uuid[]) AND deleted_at IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM chat_members WHERE chat_id = c.id)
-    LIMIT 1`
-  if (chat === undefined) return false
-  const { id, last_sequence } = chat
-  if (last_sequence > 0) {
-    const left = Math.max(0, last_sequence - batchSize)
-    await prisma.$executeRaw`DELETE FROM messages WHERE chat_id = ${id}::uuid AND sequence > ${left}`
-    await prisma.$executeRaw`UPDATE chats SET last_sequence = ${left} WHERE id = ${id}::uuid`
-    return true
-  }
-  const events = await prisma.$executeRaw`
-    DELETE FROM events WHERE position IN (
-      SELECT position FROM events WHERE chat_id = ${id}::uuid ORDER BY position LIMIT ${batchSize}
-    )`
-  if (events < batchSize) await prisma.chat.delete({ where: { id }, select: { id: true } })
   return true
 }
 

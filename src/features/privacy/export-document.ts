@@ -1,6 +1,12 @@
 import { toGlobalId } from '../../core/ids.ts'
 import type { Database, Statement } from '../../db/client.ts'
-import type { ChatKind, ChatRole, MessageSender, UserKind } from '../../db/generated/prisma/client.ts'
+import type {
+  ChatKind,
+  ChatRole,
+  MessageSender,
+  SystemMessageKind,
+  UserKind,
+} from '../../db/generated/prisma/client.ts'
 
 /** Rows at a time: of the longest messages there are, ten megabytes. */
 const batchSize = 500
@@ -44,6 +50,7 @@ interface MessageRow {
   readonly chat_id: string
   readonly sequence: number
   readonly sender: MessageSender
+  readonly system_kind: SystemMessageKind | null
   readonly text: string | null
   readonly client_message_id: string | null
   readonly reply_to_id: string | null
@@ -107,7 +114,7 @@ const sections: readonly Section[] = [
   ),
   section<MessageRow>(
     'messages',
-    `SELECT id AS key, chat_id, sequence, sender, text, client_message_id, reply_to_id,
+    `SELECT id AS key, chat_id, sequence, sender, system_kind, text, client_message_id, reply_to_id,
         created_at, edited_at, deleted_at
       FROM messages WHERE author_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
     (row) => ({
@@ -115,6 +122,7 @@ const sections: readonly Section[] = [
       chatId: toGlobalId('Chat', row.chat_id),
       sequence: row.sequence,
       sender: row.sender,
+      systemKind: row.system_kind,
       text: row.text,
       clientMessageId: row.client_message_id,
       replyToId: row.reply_to_id === null ? null : toGlobalId('Message', row.reply_to_id),

@@ -1,0 +1,74 @@
+import type { Transaction } from '../../db/client.ts'
+import type { Store } from '../../events/store.ts'
+
+const purgeLock = 70757267
+/** One piece of background work: what a transaction may hold back for a few milliseconds. */
+const batchSize = 500
+
+/**
+ * Takes a piece of what was cleared or deleted from the database. Where the chat goes on, a row without text,
+ * reactions and earlier texts stays of each message: a late retry of its sending must not bring it back. Of a
+ * chat that is over nothing stays.
+ * @returns whether there may be more
+ */
+export function purgeStep(store: Store): Promise<boolean> {
+  return store.write(async ({ prisma }) => {
+    const [turn] = await prisma.$queryRaw<{ mine: boolean }[]>`
+      SELECT pg_try_advisory_xact_lock(${purgeLock}) AS mine`
+    if (!turn?.mine) return false
+    const [chat] = await prisma.$queryRawUnsafe<PurgeableChat[]>(
+      `SELECT ${columns} FROM chats WHERE purged_through < cleared_through LIMIT 1`,
+    )
+    if (chat === undefined) return false
+    await (chat.over ? purgeOver(prisma, chat) : emptyMessages(prisma, chat))
+    return true
+  })
+}
+
+/** The same for chats that are over among these. */
+export async function purgeOverChats(prisma: Transaction, chatIds: readonly string[]): Promise<boolean> {
+  const [chat] = await prisma.$queryRawUnsafe<PurgeableChat[]>(
+    `SELECT ${columns} FROM chats WHERE id = ANY($1::uuid[]) AND purged_through < cleared_through AND deleted_at IS NOT NULL
+      LIMIT 1 FOR UPDATE`,
+    chatIds,
+  )
+  if (chat === undefined) return false
+  await purgeOver(prisma, chat)
+  return true
+}
+
+interface PurgeableChat {
+  readonly id: string
+  readonly over: boolean
+  readonly last: number
+  readonly from: number
+  readonly to: number
+}
+
+const columns = `id, deleted_at IS NOT NULL AS over, last_sequence AS last, purged_through AS "from",
+  least(cleared_through, purged_through + ${batchSize}) AS "to"`
+
+async function emptyMessages(prisma: Transaction, { id, from, to }: PurgeableChat): Promise<void> {
+  await prisma.$executeRaw`
+    UPDATE messages SET text = NULL, deleted_at = coalesce(deleted_at, now())
+    WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}`
+  const within = { message: { chatId: id, sequence: { gt: from, lte: to } } }
+  await prisma.messageRevision.deleteMany({ where: within })
+  await prisma.reaction.deleteMany({ where: within })
+  await prisma.chat.update({ where: { id }, data: { purgedThrough: to }, select: { id: true } })
+}
+
+/** Its messages, then what the log has of it, then the chat itself with who was in it. */
+async function purgeOver(prisma: Transaction, { id, last, from, to }: PurgeableChat): Promise<void> {
+  if (from < last) {
+    const purgedThrough = Math.min(to, last)
+    await prisma.message.deleteMany({ where: { chatId: id, sequence: { gt: from, lte: purgedThrough } } })
+    await prisma.chat.updateMany({ where: { id }, data: { purgedThrough } })
+    return
+  }
+  const events = await prisma.$executeRaw`
+    DELETE FROM events WHERE position IN (
+      SELECT position FROM events WHERE chat_id = ${id}::uuid ORDER BY position LIMIT ${batchSize}
+    )`
+  if (events < batchSize) await prisma.chat.deleteMany({ where: { id } })
+}
