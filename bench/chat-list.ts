@@ -42,7 +42,7 @@ async function addViewer(db: pg.Client, name: string): Promise<string> {
   return rows[0].id
 }
 
-/** Of a hundred chats one has thirty members, the others two; each has five messages, and a hundred are unread. */
+/** Of a hundred chats one has sixty members, the others two; each has five messages, and a hundred are unread. */
 async function measureList(db: pg.Client, size: number): Promise<void> {
   const viewer = await addViewer(db, `viewer_of_${size}_`)
   await db.query(
@@ -58,7 +58,7 @@ async function measureList(db: pg.Client, size: number): Promise<void> {
       UNION ALL
       SELECT gen_random_uuid(), m.id, u.id, 5 FROM made m
       JOIN (SELECT id, row_number() OVER () - 1 AS i FROM users WHERE id <> $1) u
-        ON (u.i - m.n) % ${many} BETWEEN 0 AND CASE WHEN m.wide THEN 28 ELSE 0 END`,
+        ON (u.i - m.n) % ${many} BETWEEN 0 AND CASE WHEN m.wide THEN 58 ELSE 0 END`,
     [viewer],
   )
   await db.query(

@@ -17,7 +17,7 @@ async function list(viewer: TestUser, args: object = {}): Promise<Data> {
 }
 const rowId = (id: string) => Buffer.from(id, 'base64url').toString().split(':')[1] ?? ''
 const sql = (text: string, ...values: unknown[]) =>
-  app.app.database.query<Data>({ name: text.slice(0, 60), text }, values)
+  app.app.database.query<Data>({ name: text.slice(-60), text }, values)
 const idsOf = (chats: Data): string[] => chats.edges.map(({ node }: Data) => node.id)
 
 test('a message brings its chat to the front, for every member', async () => {
@@ -183,11 +183,11 @@ describe('pages', () => {
   beforeAll(async () => {
     dora = await app.register('dora')
     await Promise.all(Array.from({ length: 23 }, (_, i) => createGroupChat(dora, [], `Chat ${i}`)))
-    // Ties, as many chats at the same moment have them; and others of the same minute, and of others.
+    // Ties, as many chats at the same moment have them; others an hour ago, and some at any time of one minute.
     await sql("UPDATE chats SET last_activity_at = date_trunc('minute', now()) WHERE title LIKE 'Chat 1%'")
     await sql("UPDATE chats SET last_activity_at = now() - interval '1 hour' WHERE title LIKE 'Chat 2%'")
     await sql(
-      "UPDATE chats SET last_activity_at = now() - random() * interval '4 minutes' WHERE title LIKE 'Chat _'",
+      "UPDATE chats SET last_activity_at = date_trunc('minute', now()) - random() * interval '1 minute' WHERE title LIKE 'Chat _'",
     )
     // As chats with many members are.
     await sql(

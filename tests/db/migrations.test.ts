@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -88,6 +88,30 @@ describe('the migrations', () => {
     const sql = `CREATE FUNCTION one() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN 'a;b'; END; $$;`
     await migrate(database.url, { prismaDir: withMigration('29990101000000_function', sql) })
     expect(await query('SELECT one()')).toEqual([{ one: 'a;b' }])
+  })
+
+  it('put the chats that are there into the lists of their members', async () => {
+    const prismaDir = mkdtempSync(join(inject('scratchDir'), 'prisma-'))
+    cpSync(findPrismaDir(), prismaDir, { recursive: true })
+    const names = migrationNames(prismaDir)
+    const later = names.slice(names.findIndex((name) => name.endsWith('_conversations')))
+    for (const name of later) rmSync(join(prismaDir, 'migrations', name), { recursive: true })
+    await migrate(database.url, { prismaDir })
+    await query(`INSERT INTO users (id, username, username_key, email, email_key, display_name, display_name_key, password_hash)
+      SELECT gen_random_uuid(), n, n, n, n, n, n, '' FROM generate_series(1, 51) n`)
+    await query(`INSERT INTO chats (id, kind, title, last_activity_at)
+      SELECT gen_random_uuid(), 'GROUP', size, '2026-01-02T03:04:05Z' FROM unnest('{1,50,51}'::int[]) size`)
+    await query(`INSERT INTO chat_members (id, chat_id, user_id) SELECT gen_random_uuid(), c.id, u.id
+      FROM chats c JOIN users u ON u.username::int <= c.title::int`)
+    expect(await migrate(database.url)).toEqual({ applied: later })
+    const listings = await query(`SELECT title, wide, activity_at, count(*)::int FROM chats c
+      JOIN chat_listings l ON l.chat_id = c.id GROUP BY c.id, activity_at ORDER BY title`)
+    const activity_at = new Date('2026-01-02T03:04:00Z')
+    expect(listings).toEqual([
+      { title: '1', wide: false, activity_at, count: 1 },
+      { title: '50', wide: false, activity_at, count: 50 },
+      { title: '51', wide: true, activity_at: null, count: 51 },
+    ])
   })
 
   it('that fail leave nothing behind, name themselves, and are tried again when they are mended', async () => {

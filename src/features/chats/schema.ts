@@ -116,19 +116,10 @@ function loadSummary(
   const viewer = viewerOf(context)
   return context.batch.load('chatSummary', `${part}:${chat.id}`, async (keys) => {
     const asked = keys.map((key) => key.split(':') as [keyof ChatSummary, string])
-    const ids = new Set(asked.map(([, id]) => id))
-    const summaries = await summarizeChats(
-      context.store,
-      viewer,
-      [...ids],
-      new Set(asked.map(([each]) => each)),
-    )
-    return new Map(
-      asked.flatMap(([, id], i) => {
-        const [key, summary] = [keys[i], summaries.get(id)]
-        return key === undefined || summary === undefined ? [] : [[key, summary]]
-      }),
-    )
+    const ids = asked.map(([, id]) => id)
+    const parts = new Set(asked.map(([each]) => each))
+    const summaries = await summarizeChats(context.store, viewer, [...new Set(ids)], parts)
+    return new Map(ids.map((id, i) => [keys[i] ?? '', summaries.get(id)]))
   })
 }
 

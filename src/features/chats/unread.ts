@@ -14,8 +14,8 @@ const countOf = (author: string, limit: string) => `SELECT count(*) FROM (
       AND x.sequence + 0 > m.seen AND ${counts} LIMIT ${limit}
   ) theirs`
 
-/** Memberships (alias `m`) in chats (alias `c`), with what is needed to count: a table called `m`, to be selected from. */
-export const readPositions = `SELECT m.chat_id, m.user_id, c.kind, c.last_sequence, m.muted_until,
+/** Memberships (alias `m`) in chats (alias `c`), for a `WHERE` to choose from. `seen`: behind it messages may be unread. */
+export const readPositions = `SELECT m.chat_id, m.user_id, c.kind, c.last_sequence,
     greatest(m.last_read_sequence, m.hidden_through) AS seen
   FROM chat_members m JOIN chats c ON c.id = m.chat_id AND c.deleted_at IS NULL`
 
