@@ -226,10 +226,9 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     logger,
   })
   made.push(async () => {
-    await Promise.all([http.close(drainMs), sockets.dispose()])
+    // Nobody is kept online by a request that takes its time to finish.
+    await Promise.all([online.dispose(), http.close(drainMs), sockets.dispose()])
   })
-  // Before the sockets are closed: nobody is kept online by a request that takes its time to finish.
-  made.push(online.dispose)
   const port = await listen(server, config.host, config.port)
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
   return { url: `http://${host}:${port}`, port, services, database, control }

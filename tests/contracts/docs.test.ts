@@ -3,6 +3,7 @@ import type { GraphQLInterfaceType } from 'graphql'
 import { expect, test } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
 import { rateLimits } from '../../src/features/auth/rate-limits.ts'
+import { eventIntervalMs, liveTimings } from '../../src/features/live/timings.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
 
@@ -56,6 +57,21 @@ test('docs/configuration.md has every variable that is read', () => {
   const variables = [...read('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map((match) => match[1])
   expect(variables.length).toBeGreaterThan(10)
   for (const name of variables) expect(page).toContain(`\`${name}\``)
+})
+
+test('docs/realtime.md and docs/privacy.md have how long typing and presence last', () => {
+  const page = read('docs/realtime.md')
+  const { typingExpiryMs, graceMs, beatMs, deadMs } = liveTimings
+  const [expiry, grace, beat, dead] = [typingExpiryMs, graceMs, beatMs, deadMs].map((ms) => ms / 1_000)
+  const deadAtLast = (deadMs + beatMs) / 1_000
+  expect(page).toContain(`it expires **${expiry} s** after`)
+  expect(page).toContain(`until others see \`OFFLINE\` | ${grace} s`)
+  expect(page).toContain(`or its machine | ${dead} to ${deadAtLast} s; `)
+  expect(page).toContain(`a sign of\n  life every ${beat} s. One that has given none for ${dead} s is`)
+  expect(eventIntervalMs).toBe(1_000)
+  expect(read('docs/privacy.md')).toContain(
+    `while it is open, and ${grace} s after; ${deadAtLast} s where the process ends`,
+  )
 })
 
 test('docs/realtime.md tells Apollo of every error type that there is', () => {

@@ -53,8 +53,10 @@ export function createPresenceWatch(options: {
   const watchers = new Set<Watcher>()
   const watchersOf = new Map<string, Set<Watcher>>()
   const watchersBy = new Map<string, Set<Watcher>>()
-  /** Whose watchers are to look at them, and who is to look at all of theirs. */
+  /** Whose watchers are to look at them, and who is to look at all of theirs, when it is time … */
   const changedUsers = new Set<string>()
+  const changedWatchers = new Set<Watcher>()
+  /** … and who has not seen anything yet, and does not wait. */
   const freshWatchers = new Set<Watcher>()
   let looking = false
   let nextLookAt = 0
@@ -68,7 +70,7 @@ export function createPresenceWatch(options: {
   }
 
   function schedule(): void {
-    if (looking || disposed || freshWatchers.size + changedUsers.size === 0) return
+    if (looking || disposed || freshWatchers.size + changedUsers.size + changedWatchers.size === 0) return
     const due = freshWatchers.size > 0 ? 0 : nextLookAt - performance.now()
     if (due <= 0) return void lookAll()
     timer ??= setTimeout(() => {
@@ -81,24 +83,23 @@ export function createPresenceWatch(options: {
     looking = true
     // What comes in the same moment goes along.
     await Promise.resolve()
-    const pairs = [...freshWatchers].flatMap((watcher) =>
-      [...watcher.shown.keys()].map((userId) => ({ watcher, userId })),
-    )
-    const fresh = [...freshWatchers]
-    freshWatchers.clear()
-    const changed = performance.now() >= nextLookAt ? [...changedUsers] : []
-    if (changed.length > 0) nextLookAt = performance.now() + eventIntervalMs
-    for (const userId of changed) {
-      changedUsers.delete(userId)
-      for (const watcher of watchersOf.get(userId) ?? []) pairs.push({ watcher, userId })
-    }
+    const due = performance.now() >= nextLookAt
+    if (due) nextLookAt = performance.now() + eventIntervalMs
+    const fresh = takeAll(freshWatchers)
+    const [users, again] = due ? [takeAll(changedUsers), takeAll(changedWatchers)] : [[], []]
+    const pairs = [
+      ...[...fresh, ...again].flatMap((watcher) =>
+        [...watcher.shown.keys()].map((userId) => ({ watcher, userId })),
+      ),
+      ...users.flatMap((userId) =>
+        [...(watchersOf.get(userId) ?? [])].map((watcher) => ({ watcher, userId })),
+      ),
+    ]
     try {
       for (let i = 0; i < pairs.length; i += batchSize) await look(pairs.slice(i, i + batchSize))
     } catch (error) {
       logger.warn({ err: error }, 'who is online could not be read; trying again')
-      for (const watcher of fresh) if (watchers.has(watcher)) freshWatchers.add(watcher)
-      for (const userId of changed) changedUsers.add(userId)
-      await new Promise((resolve) => setTimeout(resolve, eventIntervalMs).unref())
+      for (const { watcher } of pairs) if (watchers.has(watcher)) changedWatchers.add(watcher)
     }
     looking = false
     schedule()
@@ -138,6 +139,7 @@ export function createPresenceWatch(options: {
   function remove(watcher: Watcher): void {
     watchers.delete(watcher)
     freshWatchers.delete(watcher)
+    changedWatchers.delete(watcher)
     unindex(watchersBy, watcher.viewerId, watcher)
     for (const userId of watcher.shown.keys()) unindex(watchersOf, userId, watcher)
   }
@@ -164,7 +166,7 @@ export function createPresenceWatch(options: {
         for (const id of [event.userId, event.actorId, event.subjectId]) {
           if (id === null) continue
           change(id)
-          for (const watcher of watchersBy.get(id) ?? []) freshWatchers.add(watcher)
+          for (const watcher of watchersBy.get(id) ?? []) changedWatchers.add(watcher)
         }
       }
       schedule()
@@ -179,6 +181,12 @@ export function createPresenceWatch(options: {
       if (timer !== null) clearTimeout(timer)
     },
   }
+}
+
+function takeAll<Item>(items: Set<Item>): Item[] {
+  const taken = [...items]
+  items.clear()
+  return taken
 }
 
 const summaryOf = ({ status, lastSeenAt }: Presence) => `${status} ${lastSeenAt?.getTime()}`
