@@ -29,6 +29,8 @@ export function createBatch(): Batch {
       if (loader === undefined) {
         loader = new DataLoader<string, unknown>(
           async (keys) => {
+            // What comes from here on is looked up as it is asked for then: by somebody else, after a login.
+            loaders.delete(name)
             const values = await fetch([...new Set(keys)])
             return keys.map((each) => values.get(each))
           },

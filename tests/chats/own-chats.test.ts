@@ -125,7 +125,7 @@ describe('listings', () => {
   const listingsOf = (chatId: string) =>
     sql(
       `SELECT wide, count(*)::int AS count, count(activity_at)::int AS narrow,
-        bool_and(activity_at = date_trunc('minute', last_activity_at)) AS exact
+        bool_and(activity_at = date_bin('10 seconds', last_activity_at, '1970-01-01T00:00:00Z')) AS exact
         FROM chats c JOIN chat_listings l ON l.chat_id = c.id WHERE c.id = $1 GROUP BY c.id`,
       rowId(chatId),
     )
@@ -183,11 +183,13 @@ describe('pages', () => {
   beforeAll(async () => {
     dora = await app.register('dora')
     await Promise.all(Array.from({ length: 23 }, (_, i) => createGroupChat(dora, [], `Chat ${i}`)))
-    // Ties, as many chats at the same moment have them; others an hour ago, and some at any time of one minute.
-    await sql("UPDATE chats SET last_activity_at = date_trunc('minute', now()) WHERE title LIKE 'Chat 1%'")
+    // Ties, as many chats at the same moment have them; others an hour ago, and some at any time of ten seconds.
+    await sql(
+      "UPDATE chats SET last_activity_at = date_bin('10 seconds', now(), '1970-01-01T00:00:00Z') WHERE title LIKE 'Chat 1%'",
+    )
     await sql("UPDATE chats SET last_activity_at = now() - interval '1 hour' WHERE title LIKE 'Chat 2%'")
     await sql(
-      "UPDATE chats SET last_activity_at = date_trunc('minute', now()) - random() * interval '1 minute' WHERE title LIKE 'Chat _'",
+      "UPDATE chats SET last_activity_at = date_bin('10 seconds', now(), '1970-01-01T00:00:00Z') - random() * interval '10 seconds' WHERE title LIKE 'Chat _'",
     )
     // As chats with many members are.
     await sql(

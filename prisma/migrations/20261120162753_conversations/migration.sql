@@ -66,7 +66,7 @@ ALTER TABLE "chat_listings" ADD CONSTRAINT "chat_listings_chat_id_user_id_fkey" 
 -- asks afterwards has one of its own, and finds also who joined meanwhile.
 CREATE FUNCTION "chat_listing_activity"("wide" BOOLEAN, "last_activity_at" TIMESTAMPTZ) RETURNS TIMESTAMPTZ
   LANGUAGE sql IMMUTABLE
-  RETURN CASE WHEN NOT wide THEN date_bin('1 minute', last_activity_at, '1970-01-01T00:00:00Z') END;
+  RETURN CASE WHEN NOT wide THEN date_bin('10 seconds', last_activity_at, '1970-01-01T00:00:00Z') END;
 
 CREATE FUNCTION "keep_chat_listings"() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -16,14 +16,14 @@ import {
 import { readPositions, unreadCountOfRow } from './unread.ts'
 
 /**
- * Listings know the minute of a chat's last activity, so that a lively chat does not write them with every message.
- * They lead to as many chats as the page has, and to all others of the last one's minute. Those of wide chats know
+ * Listings know the ten seconds of a chat's last activity, so that a lively chat does not write them with every message.
+ * They lead to as many chats as the page has, and to all others of the last one's ten seconds. Those of wide chats know
  * nothing.
  */
 const chatsPage = (order: 'ASC' | 'DESC') => `SELECT ${ownChatColumns} FROM (
     SELECT id FROM (
       (SELECT c.id, c.last_activity_at FROM chat_listings l JOIN chats c ON c.id = l.chat_id
-        WHERE l.user_id = $1 AND l.activity_at <= $2 AND l.activity_at >= date_bin('1 minute', $4, '1970-01-01T00:00:00Z')
+        WHERE l.user_id = $1 AND l.activity_at <= $2 AND l.activity_at >= date_bin('10 seconds', $4, '1970-01-01T00:00:00Z')
           AND (c.last_activity_at, c.id) < ($2, $3) AND (c.last_activity_at, c.id) > ($4, $5)
         ORDER BY l.activity_at ${order} FETCH FIRST $6 ROWS WITH TIES)
       UNION ALL
