@@ -43,15 +43,13 @@ const storeStatement = {
       ORDER BY u.id FOR KEY SHARE OF u
     ), came AS (
       INSERT INTO online_users (process_id, user_id) SELECT $1, id FROM known WHERE ago IS NULL
-      ON CONFLICT DO NOTHING RETURNING user_id
+      ON CONFLICT DO NOTHING
     ), went AS (
       DELETE FROM online_users o USING known k WHERE k.ago IS NOT NULL AND o.process_id = $1 AND o.user_id = k.id
       RETURNING o.user_id, now() - k.ago * interval '1 millisecond' AS at
-    ), seen AS (
-      INSERT INTO last_seen (user_id, at) SELECT user_id, at FROM went ORDER BY user_id
-      ON CONFLICT (user_id) DO UPDATE SET at = greatest(last_seen.at, excluded.at)
     )
-    SELECT user_id FROM came UNION ALL SELECT user_id FROM went`,
+    INSERT INTO last_seen (user_id, at) SELECT user_id, at FROM went ORDER BY user_id
+    ON CONFLICT (user_id) DO UPDATE SET at = greatest(last_seen.at, excluded.at)`,
 }
 
 /** One statement, so that a process is there with all its people, or has to begin anew. */
@@ -148,7 +146,7 @@ export function createOnline(options: {
       return person === undefined || isGone(person) ? Math.round(now - (person?.closedAt ?? now)) : null
     })
     try {
-      tell(await query<{ user_id: string }>(storeStatement, [id, batch, ago]))
+      await query(storeStatement, [id, batch, ago])
     } catch (error) {
       for (const userId of batch) changed.add(userId)
       if (!isForeignKeyViolation(error)) throw error
@@ -156,6 +154,8 @@ export function createOnline(options: {
       processId = null
       return true
     }
+    // All of them: an earlier attempt may have stored some, and its answer was lost.
+    announce(signals, batch)
     for (const userId of batch) {
       const person = people.get(userId)
       if (person !== undefined && isGone(person) && !changed.has(userId)) people.delete(userId)
