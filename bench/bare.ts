@@ -1,6 +1,5 @@
 import { createServer } from 'node:http'
 import pg from 'pg'
-import { uuidv7 } from '../src/core/ids.ts'
 import { findChatsStatement } from '../src/features/chats/access.ts'
 import { sendStatement } from '../src/features/messages/actions.ts'
 import { backwardStatement } from '../src/features/messages/lists.ts'
@@ -37,7 +36,7 @@ async function page(): Promise<unknown> {
 }
 
 async function send(body: { text: string; clientMessageId: string }): Promise<unknown> {
-  const values = [uuidv7(), chatId, userId, body.clientMessageId, 'USER', body.text, Buffer.alloc(32), null]
+  const values = [null, chatId, userId, body.clientMessageId, 'USER', body.text, Buffer.alloc(32)]
   const { rows } = await pool.query({ ...sendStatement, values })
   return { data: { message: rows[0] } }
 }

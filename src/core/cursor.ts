@@ -5,7 +5,7 @@ import { RequestError } from './errors.ts'
  * They are opaque to clients: base64url of a tag, which says what list the cursor belongs to, and
  * the position's values.
  */
-export type CursorTag = 'm' | 'c' | 'cm' | 'u' | 's' | 'b' | 'x' | 'r' | 'v'
+export type CursorTag = 'm' | 'vm' | 'um' | 'ms' | 'c' | 'cm' | 'u' | 's' | 'b' | 'x' | 'r' | 'v'
 export type CursorValue = string | number
 /** `int` is of four bytes, as the database has it; `time` is in milliseconds since 1970. */
 type Shape = 'int' | 'time' | 'uuid'

@@ -9,7 +9,7 @@ export type Transaction = Parameters<Parameters<PrismaClient['$transaction']>[0]
 export interface Database {
   readonly prisma: PrismaClient
   /**
-   * Runs a named prepared statement. The name is part of the statement's identity: one name, one text.
+   * Runs a prepared statement. The name is part of the statement's identity: one name, one text.
    * Rows come as objects by column name.
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
@@ -25,7 +25,8 @@ export interface Database {
 }
 
 export interface Statement {
-  readonly name: string
+  /** Left out where one plan does not fit all values: such a statement is planned each time, for its own. */
+  readonly name?: string
   readonly text: string
 }
 
@@ -76,7 +77,11 @@ export function createDatabase(options: DatabaseOptions): Database {
 
 function queryOf(connection: pg.Pool | pg.PoolClient): Database['query'] {
   return async <Row extends object>({ name, text }: Statement, values: readonly unknown[]) => {
-    const { rows } = await connection.query<Row>({ name, text, values: values as unknown[] })
+    const { rows } = await connection.query<Row>({
+      ...(name !== undefined && { name }),
+      text,
+      values: values as unknown[],
+    })
     return rows
   }
 }

@@ -28,6 +28,7 @@ import {
   RemoveChatMember,
   RenameChat,
   RequestDataExport,
+  SearchMessages,
   SearchUsers,
   SendMessage,
   SetChatMemberRole,
@@ -149,6 +150,12 @@ const DataExports = `query ($size: Int!) { viewer { dataExports(first: $size) {
 const Poll =
   'query ($after: String!) { viewer { eventCursor events(after: $after) { edges { node { cursor } } } } }'
 
+const AcrossChats = `query ($size: Int!) { viewer { messages(last: $size) { edges { cursor highlights { start } node {
+  text author { username } chat { title } } } } } }`
+
+const OfMembers = `query ($id: ID!, $size: Int!) { chat(id: $id) { members { edges { node { user {
+  messages(last: $size) { edges { node { text author { username } } } } } } } } } }`
+
 describe('a read costs the same number of statements for one item and for fifty', () => {
   test.each<[string, number, string, (world: World) => object]>([
     ['the list of chats and the viewer', 8, Chats, ({ size }) => ({ size })],
@@ -171,6 +178,20 @@ describe('a read costs the same number of statements for one item and for fifty'
       }),
     ],
     ['a search', 1, SearchUsers, ({ size }) => ({ search: size === 1 ? 'carol' : 'viewer', first: size })],
+    [
+      'a search for messages, with where they are from',
+      2,
+      SearchMessages,
+      ({ size }) => ({ query: 'hello or more or edited', first: size }),
+    ],
+    [
+      'a search for messages in a chat',
+      2,
+      SearchMessages,
+      ({ size, chatIds }) => ({ query: 'hello or more', chatId: chatIds[0], authorId: bob.id, first: size }),
+    ],
+    ['messages of all chats', 2, AcrossChats, ({ size }) => ({ size })],
+    ['messages of each member of a chat', 4, OfMembers, ({ size, chatIds }) => ({ id: chatIds[0], size })],
     ['a search by email', 1, SearchUsers, () => ({ search: bob.email })],
     ['a page of those who are blocked', 2, Blocked, ({ size }) => ({ size })],
     ['a page of users with their presence', 2, Presences, ({ size }) => ({ size })],

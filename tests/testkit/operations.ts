@@ -141,6 +141,17 @@ export const ViewerChats = `query ViewerChats(${page}) {
     edges { cursor node { id kind title lastActivityAt unreadCount lastMessage { id text author { id } } } }
     ${pageInfo} } } }`
 
+export const SearchMessages = `query SearchMessages(
+  $query: String!, $chatId: ID, $authorId: ID, $first: Int, $after: String) {
+  searchMessages(query: $query, chatId: $chatId, authorId: $authorId, first: $first, after: $after) {
+    edges { cursor highlights { start length } node { ${messageFields} } } ${pageInfo} } }`
+
+export const ViewerMessages = `query ViewerMessages(${page}) {
+  viewer { messages(${pageArgs}) { edges { cursor node { ${messageFields} } } ${pageInfo} } } }`
+
+export const UserMessages = `query UserMessages($username: String!, ${page}) {
+  user(username: $username) { messages(${pageArgs}) { edges { cursor node { ${messageFields} } } ${pageInfo} } } }`
+
 export const ChatMembers = `query ChatMembers($id: ID!, ${page}) {
   chat(id: $id) { memberCount members(${pageArgs}) {
     edges { cursor node { id role lastReadSequence mutedUntil user { id username } } } ${pageInfo} } } }`

@@ -1,6 +1,7 @@
 import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf, uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
+import { uuidv7Sql } from '../../db/uuid.ts'
 import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { keptApart } from '../blocks/access.ts'
@@ -19,7 +20,8 @@ import { editMessageInput, sendMessageInput } from './validation.ts'
 
 /**
  * The hot path, one round trip. The chat's row is locked first and hands out the sequence, so that
- * numbers are dense and the log follows them; then the message, then its event. The membership is locked
+ * numbers are dense and the log follows them; then the message, whose id is made under that lock, so that ids within
+ * a chat ascend with the numbers; then its event. The membership is locked
  * against being removed meanwhile: once somebody has left, nothing of theirs comes any more. Writes nothing, and
  * returns no row, when the viewer is not a member, one side has blocked the other, or the client message id is known
  * already.
@@ -33,12 +35,12 @@ export const sendStatement = {
       WHERE id = $2 AND deleted_at IS NULL AND NOT blocked
         AND EXISTS (SELECT 1 FROM me)
         AND NOT EXISTS (SELECT 1 FROM messages WHERE author_id = $3 AND client_message_id = $4)
-        AND ($8::uuid IS NULL OR EXISTS (
-          SELECT 1 FROM messages r, me WHERE r.id = $8 AND r.chat_id = $2 AND r.sequence > me.hidden_through))
+        AND ($1::uuid IS NULL OR EXISTS (
+          SELECT 1 FROM messages r, me WHERE r.id = $1 AND r.chat_id = $2 AND r.sequence > me.hidden_through))
       RETURNING last_sequence, last_activity_at
     ), m AS (
       INSERT INTO messages (id, chat_id, sequence, author_id, sender, text, client_message_id, content_hash, reply_to_id, created_at)
-      SELECT $1, $2, c.last_sequence, $3, $5, $6, $4, $7, $8, c.last_activity_at FROM c
+      SELECT ${uuidv7Sql}, $2, c.last_sequence, $3, $5, $6, $4, $7, $1, c.last_activity_at FROM c
       RETURNING *
     ), e AS (
       INSERT INTO events (kind, chat_id, subject_id, sequence, created_at)
@@ -83,14 +85,13 @@ export async function sendMessage(
   const content = JSON.stringify([chatId, sender, text, ...(replyToId === null ? [] : [replyToId])])
   try {
     const [row] = await store.writeStatement<MessageViewRow>(sendStatement, [
-      uuidv7(),
+      replyToId,
       chatId,
       viewer.userId,
       clientMessageId,
       sender,
       text,
       store.keyedHash.hash('message', content),
-      replyToId,
     ])
     if (row !== undefined) return { message: toMessageView(row), deduplicated: false }
   } catch (error) {

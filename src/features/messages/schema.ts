@@ -1,16 +1,18 @@
 import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { toGlobalId } from '../../core/ids.ts'
-import type { PageArgs } from '../../core/pages.ts'
+import type { Edge, PageArgs } from '../../core/pages.ts'
 import type { SystemMessageKind as SystemKind } from '../../db/generated/prisma/client.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
+import { ViewerType } from '../auth/schema.ts'
 import type { ChatView } from '../chats/access.ts'
 import { Chat, loadChat, pageKey } from '../chats/schema.ts'
 import { findUsers, type PublicUser } from '../users/access.ts'
 import { User, UserConnection } from '../users/schema.ts'
 import { canDelete, canEdit, findMessages, type MessageView } from './access.ts'
+import { listUserMessages, listViewerMessages } from './across-chats.ts'
 import { deleteMessage, editMessage, sendMessage } from './actions.ts'
 import { clearChat } from './clearing.ts'
 import { defaultMessagePage, findLastMessages, listMessages, toMessageEdge } from './lists.ts'
@@ -24,6 +26,8 @@ import {
   removeReaction,
 } from './reactions.ts'
 import { listRevisions, type Revision } from './revisions.ts'
+import { findHighlights, longestQuery, searchMessages } from './search.ts'
+import type { TextRange } from './search-query.ts'
 import { namedSubjects, systemText } from './system-text.ts'
 
 const MessageSender = builder.enumType('MessageSender', {
@@ -243,10 +247,28 @@ builder.prismaObjectField(Message, 'replyTo', (t) =>
   }),
 )
 
+const TextRangeType = builder.objectRef<TextRange>('TextRange').implement({
+  description:
+    'A part of a text, counted in UTF-16 code units, as the strings of JavaScript, Java and C# are.',
+  fields: (t) => ({
+    start: t.exposeInt('start', { description: 'How many units come before it.' }),
+    length: t.exposeInt('length', { description: 'How many units it has.' }),
+  }),
+})
+
 export const MessageEdge = builder.edgeObject({
   type: Message,
   name: 'MessageEdge',
   description: 'A message in a page, or where a new one goes in the list.',
+  fields: (t) => ({
+    highlights: t.field({
+      type: [TextRangeType],
+      complexity: { field: 5, multiplier: 1 },
+      description:
+        'In the answer to a search: where its words stand in the text, in their order and apart from each other. Empty in every other list.',
+      resolve: (edge) => findHighlights(edge as Edge<MessageView>),
+    }),
+  }),
 })
 
 const MessageConnection = builder.connectionObject(
@@ -283,6 +305,62 @@ builder.objectFields(Chat, (t) => ({
       const viewer = viewerOf(context)
       const load = (ids: readonly string[]) => findLastMessages(context.store, viewer, ids)
       return (await context.batch.load('lastMessage', chat.id, load)) ?? null
+    },
+  }),
+}))
+
+builder.objectField(ViewerType, 'messages', (t) =>
+  t.connection(
+    {
+      type: Message,
+      complexity: pageCost(defaultMessagePage.last),
+      description:
+        'Every message that the viewer may see, over all chats, ascending by time whichever way is paged; deleted ones and those of the server as in `chat.messages`. Without arguments the newest 50; scroll back with `last` and `before`. Costs the same at any depth.',
+      resolve: (viewer, args, context) => listViewerMessages(context.store, viewer, args),
+    },
+    MessageConnection,
+  ),
+)
+
+builder.prismaObjectField(User, 'messages', (t) =>
+  t.connection(
+    {
+      type: Message,
+      complexity: pageCost(defaultMessagePage.last),
+      description:
+        'What they have written in the chats that they share with the viewer, as far as the viewer may see it, ascending by time whichever way is paged. Neither deleted messages nor those of the server. Without arguments the newest 50; scroll back with `last` and `before`.',
+      resolve: async (user, args: PageArgs, context) => {
+        const viewer = viewerOf(context)
+        const page = await context.batch.load(`userMessages:${pageKey(args)}`, user.id, (ids) =>
+          listUserMessages(context.store, viewer, ids, args),
+        )
+        if (page === undefined) throw new NotFoundError('user')
+        return page
+      },
+    },
+    MessageConnection,
+  ),
+)
+
+builder.queryFields((t) => ({
+  searchMessages: t.field({
+    type: MessageConnection,
+    // It costs the database about as much as a hundred fields.
+    complexity: (args) => ({ ...pageCost()(args), field: 100 }),
+    description: `Searches the messages that the viewer may see, newest first, whatever their case and accents. All words must be there; \`"words in this order"\`, \`-without\`, and \`or\` between alternatives. Words are whole words; in scripts without spaces, and in Korean, any part is found, and emoji are words, too. Neither deleted messages nor those of the server. The edges say in \`highlights\` what was found where. \`VALIDATION_FAILED\` without a word to look for (on each side of \`or\`); \`RATE_LIMITED\` for a 21st search at a time. Pages of 20 unless asked otherwise.`,
+    args: {
+      query: t.arg.string({
+        required: true,
+        description: `What to look for, at most ${longestQuery} characters.`,
+      }),
+      chatId: t.arg.id({ description: "Only in this chat. None of the viewer's has no messages." }),
+      authorId: t.arg.id({ description: 'Only what this user has written.' }),
+      first: t.arg.int({ description: 'At most this many from the front, 1 to 100.' }),
+      after: t.arg.string({ description: 'Only what comes after this cursor.' }),
+    },
+    resolve: (_root, args, context) => {
+      const viewer = viewerOf(context)
+      return context.searchGate(viewer.userId, () => searchMessages(context.store, viewer, args))
     },
   }),
 }))
