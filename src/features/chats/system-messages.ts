@@ -1,6 +1,6 @@
-import { uuidv7 } from '../../core/ids.ts'
 import type { Transaction } from '../../db/client.ts'
 import type { SystemMessageKind } from '../../db/generated/prisma/client.ts'
+import { uuidv7Sql } from '../../db/uuid.ts'
 
 /**
  * Says in a chat what happened to it, as a message of the server's own, with its event. Only ids are kept:
@@ -11,16 +11,17 @@ export async function sayInChat(
   chatId: string,
   what: { kind: SystemMessageKind; actorId: string; subjectIds?: readonly string[] },
 ): Promise<void> {
-  await prisma.$executeRaw`
-    WITH c AS (
-      UPDATE chats SET last_sequence = last_sequence + 1, last_activity_at = clock_timestamp()
-      WHERE id = ${chatId}::uuid RETURNING last_sequence, last_activity_at
-    ), m AS (
-      INSERT INTO messages (id, chat_id, sequence, author_id, sender, system_kind, system_subject_ids, created_at)
-      SELECT ${uuidv7()}::uuid, ${chatId}::uuid, last_sequence, ${what.actorId}::uuid, 'SYSTEM',
-        ${what.kind}::system_message_kind, ${what.subjectIds ?? []}::uuid[], last_activity_at FROM c
-      RETURNING id, sequence, created_at
-    )
-    INSERT INTO events (kind, chat_id, subject_id, sequence, created_at)
-    SELECT 'MESSAGE_ADDED', ${chatId}::uuid, id, sequence, created_at FROM m`
+  const { kind, actorId, subjectIds = [] } = what
+  await prisma.$executeRawUnsafe(sayStatement, chatId, actorId, kind, subjectIds)
 }
+
+const sayStatement = `WITH c AS (
+    UPDATE chats SET last_sequence = last_sequence + 1, last_activity_at = clock_timestamp()
+    WHERE id = $1::uuid RETURNING last_sequence, last_activity_at
+  ), m AS (
+    INSERT INTO messages (id, chat_id, sequence, author_id, sender, system_kind, system_subject_ids, created_at)
+    SELECT ${uuidv7Sql}, $1::uuid, last_sequence, $2::uuid, 'SYSTEM', $3::system_message_kind, $4::uuid[], last_activity_at
+    FROM c RETURNING id, sequence, created_at
+  )
+  INSERT INTO events (kind, chat_id, subject_id, sequence, created_at)
+  SELECT 'MESSAGE_ADDED', $1::uuid, id, sequence, created_at FROM m`

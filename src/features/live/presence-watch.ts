@@ -35,6 +35,7 @@ const batchSize = 1_000
 const bearOnVisibility: ReadonlySet<EventKind> = new Set([
   'ACCOUNT_ERASED',
   'CHAT_CREATED',
+  'CHAT_DELETED',
   'MEMBER_ADDED',
   'MEMBER_REMOVED',
   'USER_UPDATED',

@@ -1,36 +1,28 @@
-import { ConflictError, ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
-import { toGlobalId } from '../../core/ids.ts'
+import { NotFoundError } from '../../core/errors.ts'
 import type { Edge, PageArgs } from '../../core/pages.ts'
-import type { SystemMessageKind as SystemKind } from '../../db/generated/prisma/client.ts'
 import { builder } from '../../graphql/builder.ts'
-import { type Context, viewerOf } from '../../graphql/context.ts'
+import { viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
 import { ViewerType } from '../auth/schema.ts'
-import type { ChatView } from '../chats/access.ts'
 import { Chat, loadChat, pageKey } from '../chats/schema.ts'
-import { findUsers, type PublicUser } from '../users/access.ts'
 import { User, UserConnection } from '../users/schema.ts'
 import { canDelete, canEdit, findMessages, type MessageView } from './access.ts'
 import { listUserMessages, listViewerMessages } from './across-chats.ts'
-import { deleteMessage, editMessage, sendMessage } from './actions.ts'
-import { clearChat } from './clearing.ts'
-import { defaultMessagePage, findLastMessages, listMessages, toMessageEdge } from './lists.ts'
+import { defaultMessagePage, findLastMessages, listMessages } from './lists.ts'
 import {
-  addReaction,
   findReactions,
   listReactors,
   maxReactionKinds,
   type ReactionGroup,
   reactionKey,
-  removeReaction,
 } from './reactions.ts'
 import { listRevisions, type Revision } from './revisions.ts'
 import { findHighlights, longestQuery, searchMessages } from './search.ts'
 import type { TextRange } from './search-query.ts'
-import { namedSubjects, systemText } from './system-text.ts'
+import { SystemMessage, textOfSystem } from './system-schema.ts'
 
-const MessageSender = builder.enumType('MessageSender', {
+export const MessageSender = builder.enumType('MessageSender', {
   description: 'Whose words a message is.',
   values: {
     USER: { description: "The author's own." },
@@ -78,59 +70,6 @@ const MessageRevisionConnection = builder.connectionObject(
   { type: MessageRevision, name: 'MessageRevisionConnection', description: 'A page of earlier texts.' },
   { name: 'MessageRevisionEdge', description: 'An earlier text in a page.' },
 )
-
-const SystemMessageKind = builder.enumType('SystemMessageKind', {
-  description: 'What happened in a group. Who did it is the `author` of the message.',
-  values: {
-    MEMBERS_ADDED: { description: 'The author added `users`.' },
-    MEMBER_REMOVED: { description: 'The author removed the one of `users`.' },
-    MEMBER_LEFT: { description: 'The author left.' },
-    MEMBER_MADE_OWNER: { description: 'The author handed the group over to the one of `users`.' },
-    MEMBER_MADE_ADMIN: { description: 'The author made the one of `users` an admin.' },
-    MEMBER_MADE_MEMBER: { description: 'The author took the role of the one of `users` away.' },
-    CHAT_RENAMED: { description: 'The author gave the group another title.' },
-  } as const,
-})
-
-interface SystemFacts {
-  readonly kind: SystemKind
-  readonly userIds: readonly string[]
-}
-
-const SystemMessage = builder.objectRef<SystemFacts>('SystemMessage').implement({
-  description: 'What the server says in a group.',
-  fields: (t) => ({
-    kind: t.expose('kind', { type: SystemMessageKind, description: 'What happened.' }),
-    users: t.field({
-      type: [User],
-      complexity: { field: 1, multiplier: namedSubjects },
-      description: `To whom: the first ${namedSubjects} of them, without those whose account is erased.`,
-      resolve: async ({ userIds }, _args, context) => {
-        const users = await loadSubjects(context, userIds)
-        return users.filter((user) => user !== undefined)
-      },
-    }),
-    userCount: t.int({
-      description: 'To how many in all.',
-      resolve: ({ userIds }) => userIds.length,
-    }),
-  }),
-})
-
-function loadSubjects(context: Context, userIds: readonly string[]): Promise<(PublicUser | undefined)[]> {
-  const load = (ids: readonly string[]) => findUsers(context.store, ids)
-  return Promise.all(userIds.slice(0, namedSubjects).map((id) => context.batch.load('user', id, load)))
-}
-
-async function textOfSystem(
-  context: Context,
-  { author, systemSubjectIds }: MessageView,
-  kind: SystemKind,
-): Promise<string> {
-  const users = await loadSubjects(context, systemSubjectIds)
-  const names = users.map((user) => user?.displayName ?? null)
-  return systemText(kind, author?.displayName ?? null, names, systemSubjectIds.length)
-}
 
 export const Message = builder.prismaObject('Message', {
   description: 'One message. Who is in its chat sees it.',
@@ -362,195 +301,5 @@ builder.queryFields((t) => ({
       const viewer = viewerOf(context)
       return context.searchGate(viewer.userId, () => searchMessages(context.store, viewer, args))
     },
-  }),
-}))
-
-interface Sent {
-  readonly message: MessageView
-  readonly deduplicated: boolean
-}
-
-const SendMessagePayload = builder.objectRef<Sent>('SendMessagePayload').implement({
-  description:
-    'The message that was sent, by this call or by an earlier one with the same `clientMessageId`.',
-  fields: (t) => ({
-    message: t.field({ type: Message, description: 'The message.', resolve: ({ message }) => message }),
-    messageEdge: t.field({
-      type: MessageEdge,
-      description: 'The message as an edge of `chat.messages`, to be appended to a list on the client.',
-      resolve: ({ message }) => toMessageEdge(message),
-    }),
-    deduplicated: t.exposeBoolean('deduplicated', {
-      description: 'True when an earlier call had sent it already, so that this one wrote nothing.',
-    }),
-  }),
-})
-
-const EditMessagePayload = builder.objectRef<{ message: MessageView }>('EditMessagePayload').implement({
-  description: 'The edited message.',
-  fields: (t) => ({
-    message: t.field({
-      type: Message,
-      description: 'The message as it is now.',
-      resolve: ({ message }) => message,
-    }),
-  }),
-})
-
-const DeleteMessagePayload = builder.objectRef<{ message: MessageView }>('DeleteMessagePayload').implement({
-  description: 'The deleted message.',
-  fields: (t) => ({
-    message: t.field({ type: Message, description: 'Its tombstone.', resolve: ({ message }) => message }),
-    deletedMessageId: t.id({
-      description: 'Its id, for clients that drop it from their lists.',
-      resolve: ({ message }) => toGlobalId('Message', message.id),
-    }),
-  }),
-})
-
-const reactionPayload = (name: string, description: string) =>
-  builder.objectRef<{ message: MessageView }>(name).implement({
-    description,
-    fields: (t) => ({
-      message: t.field({
-        type: Message,
-        description: 'The message, with its `reactions` as they are now.',
-        resolve: ({ message }) => message,
-      }),
-    }),
-  })
-
-const AddReactionPayload = reactionPayload('AddReactionPayload', "The viewer's reaction is there.")
-const RemoveReactionPayload = reactionPayload('RemoveReactionPayload', "The viewer's reaction is not there.")
-
-const emojiDescription =
-  'One emoji of any kind: flags, skin tones and joined ones included. A heart with and without the sign for "as a picture" is the same.'
-
-interface Cleared {
-  readonly chat: ChatView
-  readonly clearedCount: number
-}
-
-const ClearChatPayload = builder.objectRef<Cleared>('ClearChatPayload').implement({
-  description: 'The cleared chat.',
-  fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
-    clearedCount: t.exposeInt('clearedCount', {
-      description: 'How many messages were cleared that had not been deleted before.',
-    }),
-  }),
-})
-
-builder.mutationFields((t) => ({
-  clearChat: t.fieldWithInput({
-    type: ClearChatPayload,
-    description:
-      'Clears a chat of its messages, whatever their number. In a group its owner does: everything that was said is gone, for everyone, and from the database soon after. In a direct chat either side clears what they themselves said: those messages are tombstones then. Everyone in it gets one `ChatCleared`.',
-    typeOptions: { name: 'ClearChatInput', description: 'Which chat.' },
-    errors: {
-      types: [NotFoundError, ForbiddenError],
-      union: { name: 'ClearChatResult', description: 'The chat, or why nothing was cleared.' },
-    },
-    input: { chatId: t.input.id({ required: true, description: 'The id of the chat.' }) },
-    resolve: async (_root, { input }, context) => {
-      const cleared = await clearChat(context.store, viewerOf(context), input)
-      context.purger.wake()
-      return cleared
-    },
-  }),
-  addReaction: t.fieldWithInput({
-    type: AddReactionPayload,
-    description: `Puts the viewer's emoji at a message. A message has at most ${maxReactionKinds} kinds of emoji, and of each one reaction a person. Doing it again changes nothing.`,
-    typeOptions: { name: 'AddReactionInput', description: 'Which emoji, and where.' },
-    errors: {
-      types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
-      union: { name: 'AddReactionResult', description: 'The message, or why there is no reaction.' },
-    },
-    input: {
-      messageId: t.input.id({ required: true, description: 'The id of the message.' }),
-      emoji: t.input.string({ required: true, description: emojiDescription }),
-    },
-    resolve: async (_root, { input }, context) => ({
-      message: await addReaction(context.store, viewerOf(context), input),
-    }),
-  }),
-  removeReaction: t.fieldWithInput({
-    type: RemoveReactionPayload,
-    description: "Takes the viewer's emoji at a message back. Where there is none nothing changes.",
-    typeOptions: { name: 'RemoveReactionInput', description: 'Which emoji, and where.' },
-    errors: {
-      types: [ValidationError, NotFoundError],
-      union: { name: 'RemoveReactionResult', description: 'The message, or why nothing was done.' },
-    },
-    input: {
-      messageId: t.input.id({ required: true, description: 'The id of the message.' }),
-      emoji: t.input.string({ required: true, description: emojiDescription }),
-    },
-    resolve: async (_root, { input }, context) => ({
-      message: await removeReaction(context.store, viewerOf(context), input),
-    }),
-  }),
-  sendMessage: t.fieldWithInput({
-    type: SendMessagePayload,
-    description:
-      'Sends a message exactly once. Make up a `clientMessageId` before the first try and repeat it with every retry: the same id with the same content returns the original, whenever it comes. `FORBIDDEN` in a direct chat where either side has blocked the other.',
-    typeOptions: { name: 'SendMessageInput', description: 'A new message.' },
-    errors: {
-      types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
-      union: { name: 'SendMessageResult', description: 'The message, or why it was not sent.' },
-    },
-    input: {
-      chatId: t.input.id({ required: true, description: 'The id of the chat.' }),
-      clientMessageId: t.input.string({
-        required: true,
-        description:
-          'An id of your own for this message, 1 to 64 characters, unique among your messages: a UUID, say. Reused with other content it gives `IDEMPOTENCY_KEY_REUSED`.',
-      }),
-      text: t.input.string({
-        required: true,
-        description:
-          'The text, 1 to 5,000 Unicode code points, not blank; no control characters but tab and newline. Kept exactly as sent.',
-      }),
-      replyToId: t.input.id({ description: 'The id of the message of the same chat that it answers.' }),
-      sender: t.input.field({
-        type: MessageSender,
-        description: 'Default `USER`; `BOT` marks what a program wrote for you. `SYSTEM` is refused.',
-      }),
-    },
-    resolve: (_root, { input }, context) => sendMessage(context.store, viewerOf(context), input),
-  }),
-  editMessage: t.fieldWithInput({
-    type: EditMessagePayload,
-    description:
-      'Replaces the text of an own message. Its place in the chat stays; the same text again changes nothing. `FORBIDDEN` for the message of someone else, and in a direct chat where either side has blocked the other.',
-    typeOptions: { name: 'EditMessageInput', description: 'Which message, and its new text.' },
-    errors: {
-      types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
-      union: { name: 'EditMessageResult', description: 'The message, or why it was not edited.' },
-    },
-    input: {
-      messageId: t.input.id({ required: true, description: 'The id of the message.' }),
-      text: t.input.string({
-        required: true,
-        description: 'The new text, by the same rules as for sending.',
-      }),
-    },
-    resolve: async (_root, { input }, context) => ({
-      message: await editMessage(context.store, viewerOf(context), input),
-    }),
-  }),
-  deleteMessage: t.fieldWithInput({
-    type: DeleteMessagePayload,
-    description:
-      'Deletes a message: its text is gone for everyone, its place stays as a tombstone. Its author may, and in a group its owner and admins. Deleting it again changes nothing.',
-    typeOptions: { name: 'DeleteMessageInput', description: 'Which message.' },
-    errors: {
-      types: [NotFoundError, ForbiddenError],
-      union: { name: 'DeleteMessageResult', description: 'The tombstone, or why it was not deleted.' },
-    },
-    input: { messageId: t.input.id({ required: true, description: 'The id of the message.' }) },
-    resolve: async (_root, { input }, context) => ({
-      message: await deleteMessage(context.store, viewerOf(context), input),
-    }),
   }),
 }))
