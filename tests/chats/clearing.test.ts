@@ -130,8 +130,9 @@ test('a notebook: one owner, their words and an assistant’s, cleared and writt
 
 test('one event tells of it, live and to whoever was away, and none of a message that is cleared', async () => {
   const chatId = await createGroupChat(alice, [bob.id])
+  const live = bob.subscribe(Events)
+  await live.until(({ events: { __typename } }: Data) => __typename === 'CaughtUp')
   const { viewer } = await bob.run(EventCursor)
-  const live = bob.subscribe(Events, { after: viewer.eventCursor })
   for (let i = 1; i <= 50; i++) await sendMessage(alice, chatId, `message ${i}`)
   await live.until(({ events: { message } }: Data) => message?.sequence === 50)
   await clear(alice, chatId)

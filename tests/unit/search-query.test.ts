@@ -82,6 +82,14 @@ describe('the database finds the same words', () => {
       .array(character, { maxLength: 40 })
       .map((characters) => characters.join('').replaceAll('\0', ''))
       .filter((each) => each.isWellFormed())
+    // Parts of a syllable that come together once what shows nothing is gone.
+    const apart = [
+      '\u1112\ufe0f\u1161\u00ad\u11ab',
+      '\ud558\u0301\u11ab',
+      'e\u00ad\u0301',
+      '\u09c7\u00ad\u09be',
+    ]
+    expect(await wordsInDatabase(apart)).toEqual(apart.map(wordsHere))
     await fc.assert(
       fc.asyncProperty(fc.array(text, { minLength: 50, maxLength: 50 }), async (texts) => {
         const found = await wordsInDatabase(texts)

@@ -32,8 +32,12 @@ const mark = new RegExp(`[${marks}]+`, 'gu')
 const sign = new RegExp(`[${signs}]`, 'u')
 const gap = new RegExp(`[${gaps}]`, 'u')
 
-/** What folding takes as a whole: a letter with its marks, and the parts of Korean syllables. */
-const cluster = /[\u1100-\u11FF]+|\P{M}\p{M}*|\p{M}+/gu
+/** What folding takes as a whole: a letter with its marks and what shows nothing, and the parts of Korean syllables. */
+const after = `[${marks}\\p{M}]*`
+const cluster = new RegExp(
+  `[\\u1100-\\u11FF\\uAC00-\\uD7A3](?:${after}[\\u1100-\\u11FF])*${after}|[^]${after}`,
+  'gu',
+)
 
 /** Letters that have no accent to take off, and yet are found by the plain one; and the sigma at a word's end. */
 const plain: Readonly<Record<string, string>> = { ø: 'o', ł: 'l', đ: 'd', ı: 'i', ς: 'σ', ß: 'ss' }
