@@ -6,7 +6,7 @@ import type { Bell } from './bell.ts'
 import { createLogCursors, type LogCursors } from './cursor.ts'
 import type { EventKind, LogEvent } from './event.ts'
 import { createHub, type Hub } from './hub.ts'
-import { createLogReader, follow, type LogReader, type Positioned } from './reader.ts'
+import { createLogReader, type Following, follow, type LogReader, type Positioned } from './reader.ts'
 import { createTailer, headStatement } from './tailer.ts'
 
 /** The log as features use it: followed live, read in pages, or asked where it stands. */
@@ -17,7 +17,7 @@ export interface Feed<Delivery extends Positioned> {
   /** Where the log stands: whatever is read after this was asked shows every entry up to it. */
   readonly position: number
   /** @throws RequestError `CURSOR_EXPIRED` */
-  follow(request: FollowRequest<Delivery>): Promise<AsyncIterableIterator<Delivery>>
+  follow(request: FollowRequest<Delivery>): Promise<Following<Delivery>>
   /**
    * A page of what concerns a user, and whether there is more now.
    * @throws RequestError `CURSOR_EXPIRED`

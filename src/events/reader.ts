@@ -127,6 +127,15 @@ export interface FollowOptions<Delivery> {
   readonly pageSize?: number
 }
 
+/** One after the other; and what is there without waiting, for whoever works on several at a time. */
+export interface Following<Delivery> extends AsyncIterableIterator<Delivery> {
+  /** The next ones that need no waiting for, this many at most; often none. */
+  takeReady(limit: number): Delivery[]
+}
+
+/** How many are got ready at a time. */
+const readySize = 50
+
 /**
  * Everything behind a position that concerns a user: what was missed, then live, each once, in order.
  *
@@ -135,11 +144,11 @@ export interface FollowOptions<Delivery> {
  * the log is read again from where the consumer is. So a slow client costs a bounded amount of memory
  * and loses nothing.
  */
-export function follow<Delivery extends Positioned>(
-  options: FollowOptions<Delivery>,
-): AsyncIterableIterator<Delivery> {
+export function follow<Delivery extends Positioned>(options: FollowOptions<Delivery>): Following<Delivery> {
   const { hub, reader, hydrate, userId, chatId, kinds, maxBacklog = 1000, pageSize = 200 } = options
   let backlog: Delivery[] = []
+  /** What the consumer takes next. */
+  let ready: Delivery[] = []
   /** The last position dropped from a full backlog: up to here the log has to be read. */
   let dropped: number | null = null
   let position = 0
@@ -170,22 +179,22 @@ export function follow<Delivery extends Positioned>(
   }
 
   /** What the log has behind the reader's position, up to `through`. */
-  async function* fromLog(through: number): AsyncGenerator<Delivery, void> {
+  async function* fromLog(through: number): AsyncGenerator<Delivery[], void> {
     while (!closed && position < through) {
       const events = await reader.read({ userId, chatId, kinds, after: position, through, limit: pageSize })
       const deliveries = await hydrate(events)
-      for (const event of events) {
+      for (let from = 0; from < events.length; from += readySize) {
         if (closed) return
-        const delivery = deliveries.get(event.position)
-        position = event.position
-        if (delivery !== undefined) yield delivery
+        const next = events.slice(from, from + readySize)
+        position = next.at(-1)?.position ?? position
+        yield next.flatMap((event) => deliveries.get(event.position) ?? [])
       }
       if (events.length < pageSize) position = through
     }
   }
 
   /** What the hub hands over: for ever, or what is there already up to `through`. */
-  async function* fromHub(through: number | null): AsyncGenerator<Delivery, void> {
+  async function* fromHub(through: number | null): AsyncGenerator<Delivery[], void> {
     while (!closed) {
       if (dropped !== null) {
         // What arrives from here on goes to the backlog again: it lies behind what was dropped.
@@ -194,20 +203,20 @@ export function follow<Delivery extends Positioned>(
         yield* fromLog(lost)
         continue
       }
-      const [next] = backlog
-      if (next === undefined || (through !== null && next.position > through)) {
+      const next = backlog.slice(0, readySize).filter((each) => through === null || each.position <= through)
+      if (next.length === 0) {
         if (through !== null) return
         await news()
         continue
       }
-      backlog.shift()
-      if (next.position <= position) continue
-      position = next.position
-      yield next
+      backlog.splice(0, next.length)
+      const seen = position
+      position = Math.max(position, next.at(-1)?.position ?? position)
+      yield next.filter((each) => each.position > seen)
     }
   }
 
-  async function* run(): AsyncGenerator<Delivery, void> {
+  async function* run(): AsyncGenerator<Delivery[], void> {
     const attached = await hub.attach({ userId, chatId, kinds, receive })
     detach = attached.detach
     try {
@@ -216,7 +225,7 @@ export function follow<Delivery extends Positioned>(
       if (options.caughtUp !== null) {
         const head = await options.caughtUp.head()
         yield* fromHub(head)
-        if (!closed) yield options.caughtUp.deliver(Math.max(position, head))
+        if (!closed) yield [options.caughtUp.deliver(Math.max(position, head))]
       }
       yield* fromHub(null)
       if (failure !== null) throw failure
@@ -229,6 +238,7 @@ export function follow<Delivery extends Positioned>(
     closed = true
     detach?.()
     backlog = []
+    ready = []
     wake?.()
     release()
   }
@@ -239,23 +249,32 @@ export function follow<Delivery extends Positioned>(
     end()
   })
   if (closed) release()
-  return withCancel(run(), end)
-}
+  const groups = run()
 
-/**
- * A generator that waits for news does not hear `return` until the news comes; this one is woken by it,
- * so that a client which goes away frees what it held at once.
- */
-function withCancel<T>(generator: AsyncGenerator<T, void>, cancel: () => void): AsyncIterableIterator<T> {
+  async function next(): Promise<IteratorResult<Delivery, undefined>> {
+    for (;;) {
+      const delivery = ready.shift()
+      if (delivery !== undefined) return { done: false, value: delivery }
+      const group = await groups.next()
+      if (group.done) return { done: true, value: undefined }
+      if (!closed) ready = group.value
+    }
+  }
+
   return {
-    next: () => generator.next(),
-    return() {
-      cancel()
-      return generator.return()
+    next,
+    takeReady: (limit) => ready.splice(0, limit),
+    // A generator that waits for news does not hear of its end until the news comes; this one is woken by it, so
+    // that a client which goes away frees what it held at once.
+    async return() {
+      end()
+      await groups.return()
+      return { done: true, value: undefined }
     },
-    throw(error) {
-      cancel()
-      return generator.throw(error)
+    async throw(error) {
+      end()
+      await groups.return()
+      throw error
     },
     [Symbol.asyncIterator]() {
       return this

@@ -10,6 +10,7 @@ import {
   getOperationAST,
 } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
+import type { Following } from '../events/reader.ts'
 
 /** How often an event is tried, over about 1.5 s. */
 const eventAttempts = 6
@@ -84,7 +85,7 @@ export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: 
       const events = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in events)) return finish(events)
       const runner = runnerOf(args)
-      return mapEach(events as AsyncIterable<unknown>, async (event) => {
+      return mapInGroups(events as Source<unknown>, async (event) => {
         for (let attempt = 1; ; attempt++) {
           const result = finish(await runner({ ...args, rootValue: event }))
           if (!failed(result)) return result
@@ -113,21 +114,43 @@ function located(error: GraphQLError, document: DocumentNode): GraphQLError {
   })
 }
 
-/** Maps without a generator of its own, so that `return` reaches the source at once. */
-function mapEach<In, Out>(
-  source: AsyncIterable<In>,
+/** How many events of one subscription are worked on at a time. */
+const groupSize = 50
+
+type Source<Value> = AsyncIterable<Value> & Partial<Pick<Following<Value>, 'takeReady'>>
+
+/**
+ * Maps in order, and what is ready without waiting all at once: look-ups of fifty events are gathered into one. A
+ * failure ends it when it is that event's turn.
+ *
+ * Without a generator of its own, so that `return` reaches the source at once.
+ */
+function mapInGroups<In, Out>(
+  source: Source<In>,
   map: (value: In) => Promise<Out>,
 ): AsyncIterableIterator<Out> {
   const iterator = source[Symbol.asyncIterator]()
-  const mapped = async (result: IteratorResult<In>): Promise<IteratorResult<Out>> =>
-    result.done ? { done: true, value: undefined } : { done: false, value: await map(result.value) }
+  let mapped: Promise<Out>[] = []
+  async function next(): Promise<IteratorResult<Out>> {
+    if (mapped.length === 0) {
+      const first = await iterator.next()
+      if (first.done) return { done: true, value: undefined }
+      mapped = [first.value, ...(source.takeReady?.(groupSize - 1) ?? [])].map(map)
+      // Whoever is not waited for yet must not count as unhandled.
+      for (const each of mapped) each.catch(() => {})
+    }
+    const value = mapped.shift()
+    return value === undefined ? { done: true, value: undefined } : { done: false, value: await value }
+  }
   return {
-    next: async () => mapped(await iterator.next()),
+    next,
     return: async () => {
+      mapped = []
       await iterator.return?.()
       return { done: true, value: undefined }
     },
     throw: async (error) => {
+      mapped = []
       await iterator.throw?.(error)
       throw error
     },

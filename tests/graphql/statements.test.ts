@@ -257,6 +257,25 @@ describe('a read costs the same number of statements for one item and for fifty'
   }
 })
 
+test('what is missed is handed over in groups, each for the same number of statements', async () => {
+  const viewer = await app.register('viewer')
+  const chatId = await createGroupChat(bob, [viewer.id])
+  const Added = `subscription ($after: String) { messageAdded(after: $after) {
+    chat { unreadCount memberCount } message { text replyTo { id } reactions { emoji } } } }`
+  const counts: number[] = []
+  for (const size of [1, 50]) {
+    const { after } = (await viewer.run('{ viewer { after: eventCursor } }')).viewer
+    for (let i = 0; i < size; i++) await sendMessage(bob, chatId, `missed ${i}`)
+    const { statements } = await app.statements(async () => {
+      const live = viewer.subscribe(Added, { after })
+      await live.take(size)
+      await live.stop()
+    })
+    counts.push(statements.filter((sql) => /chat_summaries|reactions r|memberCount/.test(sql)).length)
+  }
+  expect(counts).toEqual([2, 2])
+})
+
 test('the root fields of one operation share their look-ups', async () => {
   const [world] = worlds
   const [id] = world?.chatIds ?? []

@@ -279,9 +279,11 @@ function memberOf(event: LogEvent): { chatId: string; userId: string } | null {
   return loads && chatId !== null && userId !== null ? { chatId, userId } : null
 }
 
-function memberIn(event: LogEvent, { members }: Loaded): MemberView | undefined {
+function memberIn(event: LogEvent, { members, users }: Loaded): MemberView | undefined {
   const key = memberOf(event)
-  return key === null ? undefined : members.get(memberKey(key))
+  const member = key === null ? undefined : members.get(memberKey(key))
+  const user = users.get(key?.userId ?? '')
+  return member === undefined || user === undefined ? member : { ...member, user }
 }
 
 function memberKey({ chatId, userId }: { readonly chatId: string; readonly userId: string }): string {
