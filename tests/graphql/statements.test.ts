@@ -389,8 +389,8 @@ describe('a write costs', () => {
     ['deleting one of fifty', 6, DeleteChat, async () => ({ chatId: await team(50) })],
     ['clearing a message', 13, ClearChat, () => said(1, team)],
     ['clearing fifty', 13, ClearChat, () => said(50, team)],
-    ['clearing one of a direct chat', 9, ClearChat, () => said(1, pair)],
-    ['clearing fifty of a direct chat', 9, ClearChat, () => said(50, pair)],
+    ['clearing one of a direct chat', 10, ClearChat, () => said(1, pair)],
+    ['clearing fifty of a direct chat', 10, ClearChat, () => said(50, pair)],
     ['a block', 10, BlockUser, async () => ({ userId: (await app.register('new')).id })],
     [
       'a block that stands',

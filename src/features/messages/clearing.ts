@@ -1,13 +1,13 @@
 import { ForbiddenError } from '../../core/errors.ts'
 import type { Transaction } from '../../db/client.ts'
-import type { Store } from '../../events/store.ts'
+import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { accessChat, type OwnChat } from '../chats/access.ts'
 import { ownChat } from '../chats/actions.ts'
 import { changeChat } from '../chats/group-actions.ts'
 
-/** How long emptying a direct chat of a hundred thousand own messages and more may take. */
-const slow = { timeoutMs: 60_000 }
+/** How long emptying a direct chat may take: of a million own messages, more than half a minute. */
+const slowMs = 600_000
 
 /**
  * Clears a chat of its messages, whatever their number: in a group, for its owner, all of them for everyone; in
@@ -70,7 +70,8 @@ async function countStanding(
 /** What comes while it is at work stays. Nobody waits for it: only the messages themselves are locked. */
 function clearOwn(store: Store, viewer: Viewer, chat: OwnChat): Promise<number> {
   const { id: chatId, lastSequence } = chat
-  return store.write(async ({ prisma, append }) => {
+  const clear = async ({ prisma, append }: WriteTransaction) => {
+    await prisma.$executeRawUnsafe(`SET LOCAL statement_timeout = ${slowMs}`)
     const cleared = await prisma.$executeRaw`
       UPDATE messages SET text = NULL, deleted_at = clock_timestamp()
       WHERE chat_id = ${chatId}::uuid AND author_id = ${viewer.userId}::uuid AND sequence <= ${lastSequence}
@@ -93,5 +94,6 @@ function clearOwn(store: Store, viewer: Viewer, chat: OwnChat): Promise<number> 
       sequence: lastSequence,
     })
     return cleared
-  }, slow)
+  }
+  return store.write(clear, { timeoutMs: slowMs })
 }
