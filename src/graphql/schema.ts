@@ -12,7 +12,7 @@ import '../features/messages/schema.ts'
 import '../features/messages/mutation-schema.ts'
 import '../features/privacy/schema.ts'
 import '../features/realtime/schema.ts'
-import '../features/live/schema.ts'
+import '../features/presence/schema.ts'
 
 const needsLogin = { authScopes: { authenticated: true } }
 

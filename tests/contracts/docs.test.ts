@@ -3,7 +3,7 @@ import type { GraphQLInterfaceType } from 'graphql'
 import { expect, test } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
 import { rateLimits } from '../../src/features/auth/rate-limits.ts'
-import { eventIntervalMs, liveTimings } from '../../src/features/live/timings.ts'
+import { eventIntervalMs, liveTimings } from '../../src/features/presence/timings.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
 
