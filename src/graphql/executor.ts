@@ -30,11 +30,14 @@ export interface Executor {
    * @param failed whether a result says that something went wrong on the server. The event is tried again
    * then; if it goes on failing the stream ends with an error, so that the client resumes: handing over the
    * failure in the event's place would lose the event.
+   * @param gone whether it says that what the event speaks of is not for the client any more, such as a chat that they
+   * left a moment ago. The event is left out then: another one tells of that.
    */
   subscribe(
     args: ExecutionArgs,
     finish: (result: ExecutionResult) => ExecutionResult,
     failed: (result: ExecutionResult) => boolean,
+    gone: (result: ExecutionResult) => boolean,
   ): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>
 }
 
@@ -81,13 +84,14 @@ export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: 
 
   return {
     execute: (args) => runnerOf(args)(args),
-    async subscribe(args, finish, failed) {
+    async subscribe(args, finish, failed, gone) {
       const events = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in events)) return finish(events)
       const runner = runnerOf(args)
       return mapInGroups(events as Source<unknown>, async (event) => {
         for (let attempt = 1; ; attempt++) {
           const result = finish(await runner({ ...args, rootValue: event }))
+          if (gone(result)) return null
           if (!failed(result)) return result
           if (attempt === eventAttempts) throw new Error('An event could not be handed over.')
           await delay(25 * 2 ** attempt)
@@ -120,27 +124,29 @@ const groupSize = 50
 type Source<Value> = AsyncIterable<Value> & Partial<Pick<Following<Value>, 'takeReady'>>
 
 /**
- * Maps in order, and what is ready without waiting all at once: look-ups of fifty events are gathered into one. A
- * failure ends it when it is that event's turn.
+ * Maps in order, and what is ready without waiting all at once: look-ups of fifty events are gathered into one. What
+ * becomes null is left out. A failure ends it when it is that event's turn.
  *
  * Without a generator of its own, so that `return` reaches the source at once.
  */
 function mapInGroups<In, Out>(
   source: Source<In>,
-  map: (value: In) => Promise<Out>,
+  map: (value: In) => Promise<Out | null>,
 ): AsyncIterableIterator<Out> {
   const iterator = source[Symbol.asyncIterator]()
-  let mapped: Promise<Out>[] = []
+  let mapped: Promise<Out | null>[] = []
   async function next(): Promise<IteratorResult<Out>> {
-    if (mapped.length === 0) {
-      const first = await iterator.next()
-      if (first.done) return { done: true, value: undefined }
-      mapped = [first.value, ...(source.takeReady?.(groupSize - 1) ?? [])].map(map)
-      // Whoever is not waited for yet must not count as unhandled.
-      for (const each of mapped) each.catch(() => {})
+    for (;;) {
+      if (mapped.length === 0) {
+        const first = await iterator.next()
+        if (first.done) return { done: true, value: undefined }
+        mapped = [first.value, ...(source.takeReady?.(groupSize - 1) ?? [])].map(map)
+        // Whoever is not waited for yet must not count as unhandled.
+        for (const each of mapped) each.catch(() => {})
+      }
+      const value = await mapped.shift()
+      if (value != null) return { done: false, value }
     }
-    const value = mapped.shift()
-    return value === undefined ? { done: true, value: undefined } : { done: false, value: await value }
   }
   return {
     next,

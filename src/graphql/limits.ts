@@ -97,7 +97,8 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
 
   function field(node: FieldNode, depth: number): void {
     if (depth < 0) size.introspectionFields++
-    else size.fields++
+    // Clients put it into every selection, and it costs nothing.
+    else if (depth === 0 || node.name.value !== '__typename') size.fields++
     if (depth === 0) size.rootFields++
     if (node.alias !== undefined) size.aliases++
     // Introspection is as deep as types are wrapped; graphql's own rule bounds its recursion.

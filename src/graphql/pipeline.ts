@@ -144,7 +144,7 @@ export function usePipeline(options: {
           ? result
           : { ...result, errors: result.errors.map((error) => mask(error, context)) }
       setSubscribeFn(((subscribeArgs: ExecutionArgs) =>
-        executor.subscribe(subscribeArgs, masked, hasFailed)) as never)
+        executor.subscribe(subscribeArgs, masked, hasFailed, isGone)) as never)
     },
   }
 }
@@ -154,6 +154,12 @@ const ourFailures: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'SER
 /** Whether something went wrong on our side. */
 function hasFailed({ errors }: ExecutionResult): boolean {
   return errors?.some(({ extensions }) => ourFailures.has(extensions['code'])) ?? false
+}
+
+/** Whether nothing is left of what it was to show, because that is not for the client any more. */
+function isGone({ data, errors }: ExecutionResult): boolean {
+  const nothing = data == null || Object.values(data).every((value) => value === null)
+  return nothing && errors?.every(({ extensions }) => extensions['code'] === 'NOT_FOUND') === true
 }
 
 /** Parsed documents are kept, so they must not be large in any way: comments count for no token, but are kept as one. */

@@ -8,11 +8,14 @@ import {
   AddReaction,
   ChatMessages,
   ClearChat,
+  DeleteChat,
   DeleteMessage,
   EditMessage,
   EventCursor,
   Events,
+  RemoveChatMember,
   SendMessage,
+  SetChatHistoryVisibility,
   SetChatMemberRole,
 } from '../testkit/operations.ts'
 
@@ -95,6 +98,37 @@ test('a retry of what was cleared is told so, and nothing comes back', async () 
   expect(await retry()).toMatchObject(answer)
   expect(await bob.codeOf(SendMessage, { input: { ...input, text: 'other' } })).toBe('IDEMPOTENCY_KEY_REUSED')
   expect(await messagesOf(bob, chatId)).toEqual([])
+})
+
+test('a retry after coming back finds what was said before, as it stands', async () => {
+  const chatId = await createGroupChat(alice, [bob.id])
+  await alice.run(SetChatHistoryVisibility, { input: { chatId, historyVisibility: 'FROM_JOIN' } })
+  const input = { chatId, clientMessageId: 'before I went', text: 'still there' }
+  await bob.run(SendMessage, { input })
+  await alice.run(RemoveChatMember, { input: { chatId, userId: bob.id } })
+  expect(await bob.codeOf(SendMessage, { input })).toBe('NOT_FOUND')
+  await alice.run(AddChatMembers, { input: { chatId, userIds: [bob.id] } })
+  const { sendMessage: again } = await bob.run(SendMessage, { input })
+  expect(again).toMatchObject({ deduplicated: true, message: { text: 'still there', deletedAt: null } })
+})
+
+test('a cleared chat that is deleted goes in pieces, with all that was left of it', async () => {
+  const [chatId, other] = [await createGroupChat(alice), await createGroupChat(alice)]
+  const { query } = app.app.database
+  const id = parseIdOf('Chat', chatId)
+  const fill = `INSERT INTO messages (id, chat_id, sequence, author_id, text)
+    SELECT gen_random_uuid(), $1, n, $2, 'text ' || n FROM generate_series(1, 1700) n`
+  await query({ name: 'test_fill', text: fill }, [id, parseIdOf('User', alice.id)])
+  await query({ name: 'test_filled', text: 'UPDATE chats SET last_sequence = 1700 WHERE id = $1' }, [id])
+  expect(await clear(alice, chatId)).toMatchObject({ clearedCount: 1700 })
+  await expect.poll(() => kept(chatId)).toMatchObject({ texts: 0 })
+  await alice.run(DeleteChat, { input: { chatId } })
+  await sendMessage(alice, other, 'of another chat')
+  await clear(alice, other)
+  const left =
+    'SELECT (SELECT count(*)::int FROM messages WHERE chat_id = $1) AS messages, count(*)::int AS chats FROM chats WHERE id = $1'
+  await expect.poll(() => query({ name: 'test_left', text: left }, [id])).toEqual([{ messages: 0, chats: 0 }])
+  await expect.poll(() => kept(other)).toMatchObject({ texts: 0 })
 })
 
 test('in a direct chat each side clears what they said themselves', async () => {

@@ -9,6 +9,7 @@ import {
   BlockUser,
   ChatMembers,
   ChatMessages,
+  ClearChat,
   DeleteChat,
   LeaveChat,
   MuteChat,
@@ -239,7 +240,10 @@ describe('leaving', () => {
     expect((await rolesOf(admin, chatId))[admin.username]).toBe('OWNER')
     expect(await leave(admin, chatId)).toBeNull()
     expect(await rolesOf(member, chatId)).toEqual({ [member.username]: 'OWNER', [other.username]: 'MEMBER' })
-    expect((await textsOf(member, chatId)).at(-1)).toBe('admin left.')
+    expect((await textsOf(member, chatId)).slice(-2)).toEqual([
+      'admin handed the group over to member.',
+      'admin left.',
+    ])
     expect(await leave(stranger, chatId)).toBe('NOT_FOUND')
   })
 
@@ -249,6 +253,26 @@ describe('leaving', () => {
     const everyone = [owner, admin, member, other]
     expect(await Promise.all(everyone.map((each) => leave(each, chatId)))).toEqual([null, null, null, null])
     expect(await leave(owner, chatId)).toBe('NOT_FOUND')
+    await untilNoMessages(chatId)
+  })
+
+  test('a direct chat is left once its other side has erased their account', async () => {
+    const [one, gone] = [await app.register('one'), await app.register('gone')]
+    const chatId = await createDirectChat(one, gone.id)
+    const mine = await sendMessage(one, chatId, 'mine')
+    const editable = async () =>
+      (
+        await one.run('query ($id: ID!) { node(id: $id) { ... on Message { viewerCanEdit } } }', {
+          id: mine.id,
+        })
+      ).node.viewerCanEdit
+    expect(await leave(one, chatId)).toBe('FORBIDDEN')
+    expect(await editable()).toBe(true)
+    const Erase = `mutation { deleteAccount(input: { password: "${testPassword}", messages: KEEP_ANONYMOUS }) { __typename } }`
+    await gone.run(Erase)
+    expect(await editable()).toBe(false)
+    expect(await leave(one, chatId)).toBeNull()
+    expect((await one.run(ViewerChats)).viewer.chats.edges).toEqual([])
     await untilNoMessages(chatId)
   })
 
@@ -304,6 +328,32 @@ describe('roles', () => {
     ])
     const roles = Object.values(await rolesOf(other, chatId))
     expect(roles.filter((role) => role === 'OWNER')).toHaveLength(1)
+  })
+
+  test('whatever meets in a group, nothing waits for each other in a circle', async () => {
+    const people = await Promise.all(Array.from({ length: 6 }, () => app.register('crowd')))
+    const ids = people.map(({ id }) => id)
+    const chatId = await createGroupChat(owner, ids)
+    const { query } = app.app.database
+    const text = 'SELECT deadlocks::int FROM pg_stat_database WHERE datname = current_database()'
+    const deadlocks = async () =>
+      (await query<{ deadlocks: number }>({ name: 'test_deadlocks', text }, []))[0]?.deadlocks
+    const before = await deadlocks()
+    const codes = await Promise.all([
+      ...people.map((each) => setRole(owner, chatId, each, 'ADMIN')),
+      ...people.map((each) => leave(each, chatId)),
+      ...people.map((each) =>
+        each.codeOf(MuteChat, { input: { chatId, until: '2999-01-01T00:00:00.000Z' } }),
+      ),
+      ...people.map(() => owner.codeOf(ClearChat, { input: { chatId } })),
+      ...people.map((each) =>
+        each.codeOf(SendMessage, { input: { chatId, clientMessageId: 'x', text: 'x' } }),
+      ),
+    ])
+    for (const code of codes) expect([null, 'NOT_FOUND', 'FORBIDDEN']).toContain(code)
+    await query({ name: 'test_flush', text: 'SELECT pg_stat_force_next_flush()' }, [])
+    expect(await deadlocks()).toBe(before)
+    expect(app.logs.filter(({ level }) => Number(level) >= 50)).toEqual([])
   })
 
   test('admins and the owner delete the messages of others, but not those of the server', async () => {

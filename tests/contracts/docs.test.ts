@@ -6,6 +6,7 @@ import { rateLimits } from '../../src/features/auth/rate-limits.ts'
 import { eventIntervalMs, liveTimings } from '../../src/features/presence/timings.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
+import { startTestApp } from '../testkit/app.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 
@@ -20,7 +21,7 @@ test('docs/errors.md has every limit at its value', () => {
     ['characters (UTF-16 units)', documentLimits.characters],
     ['tokens', documentLimits.tokens],
     ['depth', documentLimits.depth],
-    ['fields, fragments expanded', documentLimits.fields],
+    ['fields, fragments expanded, without `__typename`', documentLimits.fields],
     ['fragment spreads, fragments expanded', documentLimits.spreads],
     ['root fields', documentLimits.rootFields],
     ['aliases', documentLimits.aliases],
@@ -74,10 +75,23 @@ test('docs/realtime.md and docs/privacy.md have how long typing and presence las
   )
 })
 
-test('docs/realtime.md tells Apollo of every error type that there is', () => {
-  const listed = /UserError: \[(.*?)\]/s.exec(read('docs/realtime.md'))?.[1] ?? ''
-  const schema = createSchema()
-  const types = schema.getImplementations(schema.getType('UserError') as GraphQLInterfaceType)
-  const names = [...listed.matchAll(/'(\w+)'/g)].map((match) => match[1])
-  expect(names).toEqual(types.objects.map(({ name }) => name).toSorted())
+test.each(['UserError', 'Event', 'ChatEvent', 'MessageEvent'])(
+  'docs/realtime.md tells Apollo of every %s that there is',
+  (name) => {
+    const listed = new RegExp(`\\b${name}: \\[(.*?)\\]`, 's').exec(read('docs/realtime.md'))?.[1] ?? ''
+    const schema = createSchema()
+    const types = schema.getImplementations(schema.getType(name) as GraphQLInterfaceType)
+    const names = [...listed.matchAll(/'(\w+)'/g)].map((match) => match[1])
+    expect(names).toEqual(types.objects.map((type) => type.name).toSorted())
+  },
+)
+
+test('docs/realtime.md has a document for a whole store, within the limits as Apollo sends it', async () => {
+  const document = /```graphql\n(subscription Everything.*?)```/s.exec(read('docs/realtime.md'))?.[1] ?? ''
+  const app = await startTestApp()
+  const alice = await app.register('alice')
+  const live = alice.subscribe(document.replaceAll('{', '{ __typename ').replace('{ __typename', '{'))
+  expect((await live.take(1))[0].events.__typename).toBe('CaughtUp')
+  await live.stop()
+  await app.dispose()
 })

@@ -78,9 +78,11 @@ test('each change of a group tells everyone in it what it changed', async () => 
   expect(
     events.filter(({ __typename }) => __typename === 'MessageAdded').map(({ message }) => message.text),
   ).toEqual([
-    'alice renamed the group.',
+    'alice renamed the group to “Second”.',
     'alice added carol.',
     'alice handed the group over to carol.',
+    'carol lets those who join see only what is said from then on.',
+    'carol handed the group over to alice.',
     'carol left.',
   ])
   await live.stop()
@@ -206,4 +208,21 @@ test('leaving and deleting tell every device of everyone', async () => {
   ])
   expect(typesOf(await upTo(alices, 'done'))).toEqual(['MemberRemoved', 'MessageAdded', 'ChatDeleted'])
   await Promise.all([bobs.stop(), alices.stop()])
+})
+
+test('nobody gets nothing in place of an event of a chat that they leave at that moment', async () => {
+  const carol = await app.register('carol')
+  const after = await cursorOf(carol)
+  const Seen = `subscription ($after: String) { events(after: $after) { __typename
+    ... on ChatEvent { chat { id unreadCount viewerMembership { role } } }
+    ... on MessageEvent { message { text viewerCanDelete } } ... on ChatDeleted { deletedChatId } } }`
+  const live = carol.subscribe(Seen, { after })
+  for (let round = 0; round < 8; round++) {
+    const chatId = await createGroupChat(alice, [carol.id])
+    const sends = Array.from({ length: 5 }, (_, i) => sendMessage(alice, chatId, `${round} ${i}`))
+    await Promise.all([...sends, carol.run(LeaveChat, { input: { chatId } })])
+    await live.until(({ events }: Data) => events?.deletedChatId === chatId)
+  }
+  expect(live.events.filter((each) => each.errors !== undefined)).toEqual([])
+  await live.stop()
 })

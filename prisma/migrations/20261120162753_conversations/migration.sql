@@ -2,7 +2,7 @@
 CREATE TYPE "history_visibility" AS ENUM ('FULL', 'FROM_JOIN');
 
 -- CreateEnum
-CREATE TYPE "system_message_kind" AS ENUM ('MEMBERS_ADDED', 'MEMBER_REMOVED', 'MEMBER_LEFT', 'MEMBER_MADE_OWNER', 'MEMBER_MADE_ADMIN', 'MEMBER_MADE_MEMBER', 'CHAT_RENAMED');
+CREATE TYPE "system_message_kind" AS ENUM ('MEMBERS_ADDED', 'MEMBER_REMOVED', 'MEMBER_LEFT', 'MEMBER_MADE_OWNER', 'MEMBER_MADE_ADMIN', 'MEMBER_MADE_MEMBER', 'CHAT_RENAMED', 'HISTORY_MADE_FULL', 'HISTORY_MADE_FROM_JOIN');
 
 -- AlterEnum
 -- This migration adds more than one value to an enum.
@@ -179,7 +179,7 @@ BEGIN
 END $$;
 
 -- AlterTable
-ALTER TABLE "messages" ADD COLUMN     "search" tsvector GENERATED ALWAYS AS (search_vector(chat_id, text)) STORED;
+ALTER TABLE "messages" ADD COLUMN     "search" tsvector GENERATED ALWAYS AS (CASE WHEN system_kind IS NULL THEN search_vector(chat_id, text) END) STORED;
 
 -- CreateIndex
 -- Without the list of what is still to be put in: each search would read it, and some sends would empty it.

@@ -17,6 +17,11 @@ export type ChatView = ChatFacts & { readonly membership?: MemberView }
 /** A chat as one of its members sees it. */
 export type OwnChat = ChatFacts & { readonly membership: MemberView }
 
+/** A direct chat whose other side has erased their account: it can be read, left, and nothing more. */
+export function isDeserted({ kind, directKey }: Pick<Chat, 'kind' | 'directKey'>): boolean {
+  return kind === 'DIRECT' && directKey === null
+}
+
 /**
  * The chats behind these ids that the viewer belongs to, by id; one statement. A chat that does not
  * exist, one that was deleted and one of other people are left out alike.

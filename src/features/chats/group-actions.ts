@@ -5,7 +5,7 @@ import type { Transaction } from '../../db/client.ts'
 import type { ChatMember, ChatRole, HistoryVisibility } from '../../db/generated/prisma/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
-import type { OwnChat } from './access.ts'
+import { accessChat, isDeserted, type OwnChat } from './access.ts'
 import { knownUsers, ownChat, writeWhileAccountsLast } from './actions.ts'
 import { addMembers } from './members.ts'
 import { endChats, passOwnershipOn } from './ownership.ts'
@@ -17,6 +17,7 @@ interface HeldChat {
   readonly id: string
   readonly kind: 'DIRECT' | 'GROUP'
   readonly title: string | null
+  readonly directKey: string | null
   readonly lastSequence: number
   readonly clearedThrough: number
   readonly historyVisibility: HistoryVisibility
@@ -28,9 +29,10 @@ const managers: readonly ChatRole[] = ['OWNER', 'ADMIN']
 const owner: readonly ChatRole[] = ['OWNER']
 
 /**
- * One change to a chat, under its row's lock.
- * @param lockMember whose membership the change ends or alters. It is locked before the chat is, as sending
- *   does with the sender's own: whoever sends and is removed at the same moment does one after the other.
+ * One change to a chat, under its row's lock. Such changes take turns, by an advisory lock that comes before all
+ * rows: else two that need each other's rows would wait until the database sees it, a second later.
+ * @param lockMember whose membership the change ends. It is locked before the chat is, as sending does with the
+ *   sender's own: whoever sends and is removed at the same moment does one after the other.
  * @throws NotFoundError when the viewer has no such chat
  */
 export async function changeChat<Result>(
@@ -43,6 +45,9 @@ export async function changeChat<Result>(
   const id = parseIdOf('Chat', globalId)
   if (id === null) throw new NotFoundError('chat')
   return writeWhileAccountsLast(store, async (tx) => {
+    await tx.prisma.$executeRaw`
+      SELECT pg_advisory_xact_lock(hashtextextended(${`chat:${id}`}, 0)) FROM chat_members
+      WHERE chat_id = ${id}::uuid AND user_id = ${viewer.userId}::uuid`
     if (lockMember !== null) {
       await tx.prisma.$executeRaw`
         SELECT 1 FROM chat_members WHERE chat_id = ${id}::uuid AND user_id = ${lockMember}::uuid
@@ -50,7 +55,7 @@ export async function changeChat<Result>(
         FOR UPDATE`
     }
     const [chat] = await tx.prisma.$queryRaw<Omit<HeldChat, 'membership'>[]>`
-      SELECT id, kind, title, last_sequence AS "lastSequence", cleared_through AS "clearedThrough",
+      SELECT id, kind, title, direct_key AS "directKey", last_sequence AS "lastSequence", cleared_through AS "clearedThrough",
         history_visibility AS "historyVisibility" FROM chats
       WHERE id = ${id}::uuid AND deleted_at IS NULL
         AND EXISTS (SELECT 1 FROM chat_members WHERE chat_id = ${id}::uuid AND user_id = ${viewer.userId}::uuid)
@@ -64,7 +69,11 @@ export async function changeChat<Result>(
 
 /** @throws ForbiddenError when it is a direct chat, or the viewer's role is none of `roles` */
 function requireGroup({ kind, membership }: HeldChat, roles: readonly ChatRole[]): void {
-  if (kind !== 'GROUP') throw new ForbiddenError('A direct chat is of two equals: nobody manages it.')
+  if (kind !== 'GROUP') {
+    throw new ForbiddenError(
+      'A direct chat is of two equals: nobody manages it. Mute it, or block the other side.',
+    )
+  }
   if (roles.includes(membership.role)) return
   throw new ForbiddenError(
     roles === owner ? 'Only the owner of the group can do this.' : 'Only owner and admins can do this.',
@@ -152,21 +161,25 @@ export async function removeChatMember(
 
 /**
  * Leaves a group. The group of an owner who leaves goes to the admin, else the member, who has been in it
- * longest; that of the last one is over.
+ * longest; that of the last one is over, and so is a direct chat whose other side is gone.
  * @returns the id of the chat
- * @throws NotFoundError, ForbiddenError (nobody leaves a direct chat)
+ * @throws NotFoundError, ForbiddenError (nobody leaves a direct chat of two)
  */
 export function leaveChat(store: Store, viewer: Viewer, input: { chatId: string }): Promise<string> {
   const leave = async (tx: WriteTransaction, chat: HeldChat) => {
-    requireGroup(chat, anyone)
+    if (!isDeserted(chat)) requireGroup(chat, anyone)
     const { prisma } = tx
     await endMembership(tx, chat.membership, { actorId: viewer.userId, reason: 'LEFT' })
     if ((await prisma.chatMember.count({ where: { chatId: chat.id } })) === 0) {
       await endChats(prisma, [chat.id])
       return chat.id
     }
-    await passOwnershipOn(prisma, [chat.id])
-    await sayInChat(prisma, chat.id, { kind: 'MEMBER_LEFT', actorId: viewer.userId })
+    const actorId = viewer.userId
+    const [heir] = await passOwnershipOn(prisma, [chat.id])
+    if (heir !== undefined) {
+      await sayInChat(prisma, chat.id, { kind: 'MEMBER_MADE_OWNER', actorId, subjectIds: [heir] })
+    }
+    await sayInChat(prisma, chat.id, { kind: 'MEMBER_LEFT', actorId })
     return chat.id
   }
   return changeChat(store, viewer, input.chatId, leave, viewer.userId)
@@ -214,7 +227,7 @@ export async function setChatMemberRole(
     })
     return chat.id
   }
-  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, change, userId))
+  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, change))
 }
 
 async function setRole(
@@ -242,7 +255,7 @@ export async function renameChat(store: Store, viewer: Viewer, input: unknown): 
       select: { id: true },
     })
     await append({ kind: 'CHAT_RENAMED', chatId: chat.id, actorId: viewer.userId })
-    await sayInChat(prisma, chat.id, { kind: 'CHAT_RENAMED', actorId: viewer.userId })
+    await sayInChat(prisma, chat.id, { kind: 'CHAT_RENAMED', actorId: viewer.userId, title })
     return chat.id
   })
   return ownChat(store, viewer, id)
@@ -264,6 +277,7 @@ export async function setChatHistoryVisibility(
     const data = { historyVisibility, updatedAt: new Date() }
     await prisma.chat.update({ where: { id: chat.id }, data, select: { id: true } })
     await append({ kind: 'CHAT_HISTORY_VISIBILITY_CHANGED', chatId: chat.id, actorId: viewer.userId })
+    await sayInChat(prisma, chat.id, { kind: `HISTORY_MADE_${historyVisibility}`, actorId: viewer.userId })
     return chat.id
   })
   return ownChat(store, viewer, id)
@@ -295,16 +309,18 @@ export async function muteChat(
   viewer: Viewer,
   input: { chatId: string; until: Date | null },
 ): Promise<OwnChat> {
+  const { id, membership } = await accessChat(store, viewer, input.chatId)
   const until = input.until !== null && input.until.getTime() > Date.now() ? input.until : null
-  const id = await changeChat(store, viewer, input.chatId, async ({ prisma, append }, { id, membership }) => {
-    if (membership.mutedUntil?.getTime() === until?.getTime()) return id
-    await prisma.chatMember.update({
-      where: { id: membership.id },
-      data: { mutedUntil: until },
-      select: { id: true },
-    })
-    await append({ kind: 'CHAT_MUTED', userId: viewer.userId, subjectId: id })
-    return id
-  })
+  if (membership.mutedUntil?.getTime() !== until?.getTime()) {
+    await store.writeStatement(muteStatement, [id, viewer.userId, until])
+  }
   return ownChat(store, viewer, id)
+}
+
+/** Its own row is all that it needs. */
+const muteStatement = {
+  name: 'chats_mute',
+  text: `WITH muted AS (
+      UPDATE chat_members SET muted_until = $3 WHERE chat_id = $1 AND user_id = $2 RETURNING chat_id, user_id
+    ) INSERT INTO events (kind, user_id, subject_id) SELECT 'CHAT_MUTED', user_id, chat_id FROM muted RETURNING subject_id`,
 }

@@ -54,7 +54,7 @@ const DeleteChatPayload = gonePayload('DeleteChatPayload', 'deletedChatId', 'It 
 builder.mutationFields((t) => ({
   addChatMembers: t.fieldWithInput({
     type: AddChatMembersPayload,
-    description: `Adds people to a group; its owner and admins do. Who is in it already stays as they are. What was said before they see or not, as the group's \`historyVisibility\` says, and none of it counts as unread. A group has at most ${members} members: with more it is \`CONFLICT\`. Everyone in it gets a \`MemberAdded\` for each, the new ones too.`,
+    description: `Adds people to a group; its owner and admins do. Who is in it already stays as they are. What was said before they see or not, as the group's \`historyVisibility\` says, and none of it counts as unread. A group has at most ${members} members: with more it is \`CONFLICT\`. Everyone in it gets a \`MemberAdded\` for each, and each of the new ones from their own on.`,
     typeOptions: { name: 'AddChatMembersInput', description: 'Whom, and where.' },
     errors: {
       types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
@@ -94,7 +94,7 @@ builder.mutationFields((t) => ({
   leaveChat: t.fieldWithInput({
     type: LeaveChatPayload,
     description:
-      'Leaves a group. If its owner leaves, the admin, else the member, who has been in it longest is its owner; when the last one leaves it is deleted. Nobody leaves a direct chat: mute it, or block the other side.',
+      'Leaves a group. If its owner leaves, the admin, else the member, who has been in it longest is its owner; when the last one leaves it is deleted. A direct chat can be left only once its other side has erased their account: mute it, or block the other side.',
     typeOptions: { name: 'LeaveChatInput', description: 'Which chat.' },
     errors: {
       types: [NotFoundError, ForbiddenError],

@@ -4,9 +4,10 @@ import type { Transaction } from '../../db/client.ts'
  * Gives each of these groups that has no owner any more a new one, and tells its members: its longest-standing
  * admin, else its longest-standing member. The caller holds the chats' rows, so that two who leave at once see
  * each other.
+ * @returns the new owners' ids
  */
-export async function passOwnershipOn(prisma: Transaction, chatIds: readonly string[]): Promise<void> {
-  await prisma.$executeRaw`
+export async function passOwnershipOn(prisma: Transaction, chatIds: readonly string[]): Promise<string[]> {
+  const heirs = await prisma.$queryRaw<{ user_id: string }[]>`
     WITH heirs AS (
       UPDATE chat_members SET role = 'OWNER' WHERE id IN (
         SELECT DISTINCT ON (m.chat_id) m.id FROM chat_members m JOIN chats c ON c.id = m.chat_id AND c.kind = 'GROUP'
@@ -16,14 +17,15 @@ export async function passOwnershipOn(prisma: Transaction, chatIds: readonly str
       ) RETURNING chat_id, user_id
     )
     INSERT INTO events (kind, chat_id, subject_id) SELECT 'MEMBER_ROLE_CHANGED', chat_id, user_id FROM heirs
-    ORDER BY chat_id`
+    ORDER BY chat_id RETURNING subject_id AS user_id`
+  return heirs.map((heir) => heir.user_id)
 }
 
 /**
  * Ends these chats: from here on they are nobody's, and wait to be purged (their mark lies past the last message,
- * until nothing is left of them). The caller holds their rows.
+ * until nothing is left of them), from the first message on: what had been cleared has left rows. The caller holds their rows.
  */
 export async function endChats(prisma: Transaction, chatIds: readonly string[]): Promise<void> {
   await prisma.$executeRaw`
-    UPDATE chats SET deleted_at = now(), cleared_through = last_sequence + 1 WHERE id = ANY(${chatIds}::uuid[])`
+    UPDATE chats SET deleted_at = now(), cleared_through = last_sequence + 1, purged_through = 0 WHERE id = ANY(${chatIds}::uuid[])`
 }

@@ -45,6 +45,10 @@ export const HistoryVisibility = builder.enumType('HistoryVisibility', {
   } as const,
 })
 
+function stillToCome(time: Date | null): Date | null {
+  return time !== null && time.getTime() > Date.now() ? time : null
+}
+
 export const ChatMember = builder.prismaObject('ChatMember', {
   description: 'Someone in a chat.',
   interfaces: [Node],
@@ -69,10 +73,11 @@ export const ChatMember = builder.prismaObject('ChatMember', {
     mutedUntil: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'Until when they muted the chat. Told to themselves only; null otherwise.',
+      description:
+        'Until when they muted the chat: a time to come. Told to themselves only; null otherwise, and once the time is up, of which no event tells.',
       resolve: (member, _args, context) =>
         context.principal.kind === 'user' && context.principal.userId === member.userId
-          ? member.mutedUntil
+          ? stillToCome(member.mutedUntil)
           : null,
     }),
   }),

@@ -51,7 +51,8 @@ export const sendStatement = {
 
 const findSentStatement = {
   name: 'messages_find_sent',
-  text: `SELECT ${messageViewColumns}, m.content_hash FROM messages m JOIN users u ON u.id = m.author_id
+  text: `SELECT ${messageViewColumns}, m.content_hash, m.sequence <= c.cleared_through AS cleared FROM messages m
+    JOIN chats c ON c.id = m.chat_id JOIN users u ON u.id = m.author_id
     WHERE m.author_id = $1 AND m.client_message_id = $2`,
 }
 
@@ -111,10 +112,10 @@ async function findSent(
     replyToId,
   }: { chatId: string; clientMessageId: string; content: string; replyToId: string | null },
 ): Promise<{ message: MessageView; deduplicated: boolean }> {
-  const [row] = await store.query<MessageViewRow & { content_hash: Buffer | null }>(findSentStatement, [
-    viewer.userId,
-    clientMessageId,
-  ])
+  const [row] = await store.query<MessageViewRow & { content_hash: Buffer | null; cleared: boolean }>(
+    findSentStatement,
+    [viewer.userId, clientMessageId],
+  )
   if (row === undefined) {
     if (!(await findChats(store, viewer, [chatId])).has(chatId)) throw new NotFoundError('chat')
     const original =
@@ -135,6 +136,8 @@ async function findSent(
   const message = (await findMessages(store, viewer, [row.id])).get(row.id)
   if (message !== undefined) return { message, deduplicated: true }
   if (!(await findChats(store, viewer, [row.chat_id])).has(row.chat_id)) throw new NotFoundError('chat')
+  // Said before the viewer was removed and came back: their own words still.
+  if (!row.cleared) return { message: toMessageView(row), deduplicated: true }
   // Cleared with its chat, and perhaps not emptied yet.
   const deletedAt = row.deleted_at ?? new Date()
   return { message: { ...toMessageView(row), text: null, deletedAt }, deduplicated: true }
@@ -177,9 +180,8 @@ const editStatement = {
 export async function editMessage(store: Store, viewer: Viewer, input: unknown): Promise<MessageView> {
   const { messageId, text } = parseInput(editMessageInput, input)
   const { message, inGroup, blocked } = await accessMessage(store, viewer, messageId)
-  if (message.authorId !== viewer.userId || message.sender === 'SYSTEM') {
-    throw new ForbiddenError('Only its author can edit a message.')
-  }
+  if (message.sender === 'SYSTEM') throw new ForbiddenError('Nobody edits what the server said.')
+  if (message.authorId !== viewer.userId) throw new ForbiddenError('Only its author can edit a message.')
   if (message.deletedAt !== null) throw new ConflictError('CONFLICT', 'The message was deleted.')
   if (message.text === text) return message
   if (blocked) throw keptApart()
@@ -207,6 +209,7 @@ export async function deleteMessage(
 ): Promise<MessageView> {
   const access = await accessMessage(store, viewer, input.messageId)
   if (access.message.deletedAt !== null) return access.message
+  if (access.message.sender === 'SYSTEM') throw new ForbiddenError('Nobody deletes what the server said.')
   if (!canDelete(viewer, access)) {
     throw new ForbiddenError('Only its author, or an owner or admin of the group, can delete a message.')
   }

@@ -42,6 +42,7 @@ async function clearGroup(store: Store, viewer: Viewer, input: { chatId: string 
     if (chat.membership.role !== 'OWNER')
       throw new ForbiddenError('Only the owner of the group can clear it.')
     const { id: chatId, lastSequence } = chat
+    if (chat.clearedThrough === lastSequence) return 0
     const late = await countStanding(prisma, chatId, { from: before.lastSequence, to: lastSequence })
     await prisma.chat.update({
       where: { id: chatId },

@@ -1,8 +1,8 @@
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' })
 
-/** Signs that may follow each other: skin tones, and what is joined. */
+/** Signs that may follow each other: skin tones, which stand alone, too, and what is joined. */
 const pictographs =
-  /^(?:\p{Extended_Pictographic}|\p{Emoji_Modifier})(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f)*$/u
+  /^(?:\p{Emoji_Modifier}|\p{Extended_Pictographic}(?:\p{Extended_Pictographic}|\p{Emoji_Modifier}|\u200d|\ufe0f)*)$/u
 /** The flag of a part of a country: a black one, and the letters of a tag that nobody sees. */
 const taggedFlag = /^\u{1f3f4}[\u{e0030}-\u{e0039}\u{e0061}-\u{e007a}]{3,6}\u{e007f}$/u
 const flag = /^\p{Regional_Indicator}{2}$/u

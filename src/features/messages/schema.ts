@@ -5,6 +5,7 @@ import { viewerOf } from '../../graphql/context.ts'
 import { globalId, Node, nodeLoader } from '../../graphql/node.ts'
 import { pageCost } from '../../graphql/pages.ts'
 import { ViewerType } from '../auth/schema.ts'
+import { isDeserted } from '../chats/access.ts'
 import { Chat, loadChat, pageKey } from '../chats/schema.ts'
 import { User, UserConnection } from '../users/schema.ts'
 import { canDelete, canEdit, findMessages, type MessageView } from './access.ts'
@@ -94,11 +95,14 @@ export const Message = builder.prismaObject('Message', {
       description: 'Who wrote it; null once the account is erased.',
       resolve: (message) => message.author,
     }),
-    sender: t.expose('sender', { type: MessageSender, description: 'Whose words it is.' }),
+    sender: t.expose('sender', {
+      type: MessageSender,
+      description: 'Who it is by: its author, a program in their name, or the server.',
+    }),
     text: t.string({
       nullable: true,
       description:
-        'The text exactly as it was sent, up to 5,000 characters; escape it when rendering. Null once deleted. For `SYSTEM`, in English, what `system` says.',
+        'The text exactly as it was sent, up to 5,000 characters; escape it when rendering. Null once deleted. For `SYSTEM`, in English, what `system` says, by the names that people have now: a client that keeps it does better to put `system` and `author` into words itself.',
       // Nothing to wait for with what people wrote: a page has a hundred of them.
       resolve: (message, _args, context) =>
         message.systemKind === null ? message.text : textOfSystem(context, message, message.systemKind),
@@ -108,7 +112,9 @@ export const Message = builder.prismaObject('Message', {
       nullable: true,
       description: 'For `SYSTEM`, what happened, for clients to put into words of their own; null otherwise.',
       resolve: (message) =>
-        message.systemKind === null ? null : { kind: message.systemKind, userIds: message.systemSubjectIds },
+        message.systemKind === null
+          ? null
+          : { kind: message.systemKind, userIds: message.systemSubjectIds, title: message.text },
     }),
     clientMessageId: t.string({
       nullable: true,
@@ -153,14 +159,23 @@ export const Message = builder.prismaObject('Message', {
       },
       MessageRevisionConnection,
     ),
+    isReply: t.boolean({
+      description:
+        'Whether it answers a message, also one that the viewer does not see any more, or never did: then `replyTo` is null.',
+      resolve: ({ replyToId }) => replyToId !== null,
+    }),
     viewerCanEdit: t.boolean({
       description:
-        'Whether `editMessage` would let the viewer, but for a block in a direct chat, which does not show here.',
-      resolve: (message, _args, context) => canEdit(viewerOf(context), message),
+        'Whether `editMessage` would let the viewer: its author, while it stands, and not in a direct chat whose other side has erased their account. A block in a direct chat does not show here.',
+      resolve: async (message, _args, context) => {
+        if (!canEdit(viewerOf(context), message)) return false
+        const chat = await loadChat(context, message.chatId)
+        return chat !== undefined && !isDeserted(chat)
+      },
     }),
     viewerCanDelete: t.boolean({
       description:
-        'Whether `deleteMessage` would let the viewer: its author, and owner and admins of a group.',
+        'Whether `deleteMessage` would let the viewer: its author, and owner and admins of a group. Nobody deletes what the server said.',
       resolve: async (message, _args, context) => {
         const chat = await loadChat(context, message.chatId)
         if (chat === undefined) return false
@@ -176,7 +191,7 @@ builder.prismaObjectField(Message, 'replyTo', (t) =>
     type: Message,
     nullable: true,
     description:
-      'The message of the same chat that it answers; a tombstone, if that was deleted since. Null when it answers none.',
+      'The message of the same chat that it answers; a tombstone, if that was deleted since. Null when it answers none, and when the viewer does not see the original: said before they joined, or cleared. `isReply` tells the two apart.',
     resolve: async (message, _args, context) => {
       if (message.replyToId === null) return null
       const viewer = viewerOf(context)
@@ -286,13 +301,15 @@ builder.queryFields((t) => ({
     type: MessageConnection,
     // It costs the database about as much as a hundred fields.
     complexity: (args) => ({ ...pageCost()(args), field: 100 }),
-    description: `Searches the messages that the viewer may see, newest first, whatever their case and accents. All words must be there; \`"words in this order"\`, \`-without\`, and \`or\` between alternatives. Words are whole words; in scripts without spaces, and in Korean, any part is found, and emoji are words, too. Neither deleted messages nor those of the server. The edges say in \`highlights\` what was found where. \`VALIDATION_FAILED\` without a word to look for (on each side of \`or\`); \`RATE_LIMITED\` for a 21st search at a time. Pages of 20 unless asked otherwise.`,
+    description: `Searches the messages that the viewer may see, newest first, whatever their case and accents. All words must be there; \`"words in this order"\`, \`-without\`, \`begin*\`, and \`or\` between alternatives. Words are whole words but for the \`*\`; in scripts without spaces, and in Korean, any part is found, and emoji are words, too. Neither deleted messages nor those of the server. The edges say in \`highlights\` what was found where. \`VALIDATION_FAILED\` without a word to look for (on each side of \`or\`); \`RATE_LIMITED\` for a 21st search at a time. Pages of 20 unless asked otherwise.`,
     args: {
       query: t.arg.string({
         required: true,
         description: `What to look for, at most ${longestQuery} characters.`,
       }),
-      chatId: t.arg.id({ description: "Only in this chat. None of the viewer's has no messages." }),
+      chatId: t.arg.id({
+        description: 'Only in this chat. One that the viewer is not in has nothing for them: an empty page.',
+      }),
       authorId: t.arg.id({ description: 'Only what this user has written.' }),
       first: t.arg.int({ description: 'At most this many from the front, 1 to 100.' }),
       after: t.arg.string({ description: 'Only what comes after this cursor.' }),

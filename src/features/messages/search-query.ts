@@ -1,6 +1,6 @@
-import { searchWords } from './search-words.ts'
+import { type SearchWord, searchWords } from './search-words.ts'
 
-/** Words that follow each other; a single one as a rule. */
+/** Words that follow each other; a single one as a rule. One that ends with `*`, which is in no word, is a beginning. */
 type Phrase = readonly string[]
 
 /** A query as it was typed, understood: one of its alternatives is to be found, and of that everything wanted. */
@@ -20,8 +20,8 @@ interface Alternative {
 const term = /(-?)(?:"([^"]*)"?|([^\s"]+))/gu
 
 /**
- * Reads a query as search engines do: words that must all be there, `"words in this order"`, `-without`, and `or`
- * between alternatives. There is no wrong syntax: what means nothing is left out.
+ * Reads a query as search engines do: words that must all be there, `"words in this order"`, `-without`, `begin*`,
+ * and `or` between alternatives. There is no wrong syntax: what means nothing is left out.
  * @returns null where there is nothing to look for, in one of the alternatives at least
  */
 export function parseSearchQuery(query: string): SearchQuery | null {
@@ -34,6 +34,7 @@ export function parseSearchQuery(query: string): SearchQuery | null {
       continue
     }
     const phrase = searchWords(quoted ?? plain).map(({ word }) => word)
+    if (plain.endsWith('*') && phrase.length > 0) phrase.push(`${phrase.pop()}*`)
     const current = alternatives.at(-1)
     if (phrase.length > 0) (minus === '-' ? current?.excluded : current?.wanted)?.push(phrase)
   }
@@ -47,7 +48,8 @@ export function parseSearchQuery(query: string): SearchQuery | null {
 
 function conditionOf({ wanted, excluded }: Alternative): string {
   // There is no quotation mark in a word.
-  const toTsquery = (phrase: Phrase) => `(${phrase.map((word) => `'${word}'`).join(' <-> ')})`
+  const toLexeme = (word: string) => (word.endsWith('*') ? `'${word.slice(0, -1)}':*` : `'${word}'`)
+  const toTsquery = (phrase: Phrase) => `(${phrase.map(toLexeme).join(' <-> ')})`
   return `(${[...wanted.map(toTsquery), ...excluded.map((phrase) => `!${toTsquery(phrase)}`)].join(' & ')})`
 }
 
@@ -57,18 +59,54 @@ export interface TextRange {
   readonly length: number
 }
 
-/** Where the phrases stand in the text, in its order; those that touch or overlap are one. */
+/**
+ * Where the phrases stand in the text, in its order; those that touch or overlap are one. It takes time by the words
+ * of the text and the number of phrases, however both repeat themselves.
+ */
 export function findRanges(text: string, phrases: readonly Phrase[]): TextRange[] {
   const words = searchWords(text)
-  const found: { start: number; end: number }[] = []
-  for (const i of words.keys()) {
-    for (const phrase of phrases) {
-      if (!phrase.every((word, n) => words[i + n]?.word === word)) continue
-      const [start, end] = [words[i]?.start ?? 0, words[i + phrase.length - 1]?.end ?? 0]
-      const last = found.at(-1)
-      if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end)
-      else found.push({ start, end })
-    }
+  const different = [...new Map(phrases.map((phrase) => [phrase.join(' '), phrase])).values()]
+  const single = new Set(different.flatMap((phrase) => (phrase.length === 1 ? phrase : [])))
+  const longer = different
+    .filter((phrase) => phrase.length > 1 || phrase[0]?.endsWith('*'))
+    .flatMap((phrase) => findPhrase(words, phrase))
+  const found = [...words.filter(({ word }) => single.has(word)), ...longer].sort((a, b) => a.start - b.start)
+  const ranges: { start: number; end: number }[] = []
+  for (const { start, end } of found) {
+    const last = ranges.at(-1)
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end)
+    else ranges.push({ start, end })
   }
-  return found.map(({ start, end }) => ({ start, length: end - start }))
+  return ranges.map(({ start, end }) => ({ start, length: end - start }))
+}
+
+/** Knuth, Morris and Pratt, "Fast pattern matching in strings" (1977), over words; a beginning at the end is looked at by itself. */
+function findPhrase(words: readonly SearchWord[], phrase: Phrase): { start: number; end: number }[] {
+  const last = phrase.at(-1) ?? ''
+  const beginning = last.endsWith('*') ? last.slice(0, -1) : null
+  const whole = beginning === null ? phrase : phrase.slice(0, -1)
+  const borders = bordersOf(whole)
+  const found: { start: number; end: number }[] = []
+  let matched = 0
+  for (const [i, { word }] of words.entries()) {
+    while (matched > 0 && (matched === whole.length || whole[matched] !== word))
+      matched = borders[matched - 1] ?? 0
+    if (whole[matched] === word) matched++
+    if (matched < whole.length) continue
+    const end = beginning === null ? i : i + (whole.length === 0 ? 0 : 1)
+    if (beginning !== null && !words[end]?.word.startsWith(beginning)) continue
+    found.push({ start: words[end - phrase.length + 1]?.start ?? 0, end: words[end]?.end ?? 0 })
+  }
+  return found
+}
+
+/** Of each beginning of the phrase, how long its longest own beginning is that it also ends with. */
+function bordersOf(phrase: Phrase): number[] {
+  const borders = [0]
+  for (let i = 1, length = 0; i < phrase.length; i++) {
+    while (length > 0 && phrase[i] !== phrase[length]) length = borders[length - 1] ?? 0
+    if (phrase[i] === phrase[length]) length++
+    borders.push(length)
+  }
+  return borders
 }

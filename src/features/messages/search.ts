@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
 import { RequestError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
@@ -63,8 +64,8 @@ function searchPage({ byAuthor, inChat }: { byAuthor: boolean; inChat: boolean }
 }
 
 interface SearchEdge extends Edge<MessageView> {
-  /** What was looked for, to be shown in the text. */
-  readonly phrases: SearchQuery['phrases']
+  /** Where what was looked for stands in the text. */
+  readonly findHighlights: () => Promise<TextRange[]>
 }
 
 interface SearchArgs {
@@ -103,28 +104,58 @@ export async function searchMessages(
         search.condition,
         ...filters,
       ])
+  const highlights = highlightsOf(rows, search)
   return toConnection(
     rows,
     page,
     (row): SearchEdge => ({
       cursor: encodeCursor('ms', row.id),
       node: toMessageView(row),
-      phrases: search.phrases,
+      findHighlights: async () => (await highlights()).get(row.id) ?? [],
     }),
   )
 }
 
+/** So long may others have to wait for this. */
+const turnMs = 10
+
+/** The ranges in each of these texts, once somebody asks: a hundred long ones take a while, so others have their turns. */
+function highlightsOf(
+  rows: readonly MessageViewRow[],
+  search: SearchQuery,
+): () => Promise<Map<string, TextRange[]>> {
+  let all: Promise<Map<string, TextRange[]>> | null = null
+  async function find(): Promise<Map<string, TextRange[]>> {
+    const found = new Map<string, TextRange[]>()
+    let since = performance.now()
+    for (const { id, text } of rows) {
+      found.set(id, findRanges(text ?? '', search.phrases))
+      if (performance.now() - since < turnMs) continue
+      await setImmediate()
+      since = performance.now()
+    }
+    return found
+  }
+  return () => {
+    all ??= find()
+    return all
+  }
+}
+
 function understand(query: string): SearchQuery {
-  const search =
-    codePointLength(query) > longestQuery || hasForbiddenCharacter(query) ? null : parseSearchQuery(query)
+  const refuse = (message: string) => new RequestError('VALIDATION_FAILED', message)
+  if (codePointLength(query) > longestQuery) {
+    throw refuse(`\`query\` must have at most ${longestQuery} characters.`)
+  }
+  if (hasForbiddenCharacter(query)) throw refuse('`query` must not contain control characters.')
+  const search = parseSearchQuery(query)
   if (search !== null) return search
-  throw new RequestError(
-    'VALIDATION_FAILED',
-    `\`query\` must have at most ${longestQuery} characters, and a word to look for on each side of \`or\`.`,
+  throw refuse(
+    '`query` must have a word to look for, on each side of `or`: words that are excluded are not enough.',
   )
 }
 
 /** Where what was looked for stands in the text; nowhere in an edge of another list. */
-export function findHighlights(edge: Edge<MessageView> | SearchEdge): TextRange[] {
-  return 'phrases' in edge ? findRanges(edge.node.text ?? '', edge.phrases) : []
+export async function findHighlights(edge: Edge<MessageView> | SearchEdge): Promise<TextRange[]> {
+  return 'findHighlights' in edge ? edge.findHighlights() : []
 }

@@ -15,13 +15,16 @@ const SystemMessageKind = builder.enumType('SystemMessageKind', {
     MEMBER_MADE_OWNER: { description: 'The author handed the group over to the one of `users`.' },
     MEMBER_MADE_ADMIN: { description: 'The author made the one of `users` an admin.' },
     MEMBER_MADE_MEMBER: { description: 'The author took the role of the one of `users` away.' },
-    CHAT_RENAMED: { description: 'The author gave the group another title.' },
+    CHAT_RENAMED: { description: 'The author gave the group the title `title`.' },
+    HISTORY_MADE_FULL: { description: 'From then on, who joins sees what was said before.' },
+    HISTORY_MADE_FROM_JOIN: { description: 'From then on, who joins sees only what is said later.' },
   } as const,
 })
 
 interface SystemFacts {
   readonly kind: SystemKind
   readonly userIds: readonly string[]
+  readonly title: string | null
 }
 
 export const SystemMessage = builder.objectRef<SystemFacts>('SystemMessage').implement({
@@ -37,6 +40,11 @@ export const SystemMessage = builder.objectRef<SystemFacts>('SystemMessage').imp
         return users.filter((user) => user !== undefined)
       },
     }),
+    title: t.exposeString('title', {
+      nullable: true,
+      description:
+        'For `CHAT_RENAMED`, the title that it had from then on; null once it went with the account of its author.',
+    }),
     userCount: t.int({
       description: 'To how many in all.',
       resolve: ({ userIds }) => userIds.length,
@@ -51,10 +59,10 @@ function loadSubjects(context: Context, userIds: readonly string[]): Promise<(Pu
 
 export async function textOfSystem(
   context: Context,
-  { author, systemSubjectIds }: MessageView,
+  { author, systemSubjectIds, text }: MessageView,
   kind: SystemKind,
 ): Promise<string> {
   const users = await loadSubjects(context, systemSubjectIds)
   const names = users.map((user) => user?.displayName ?? null)
-  return systemText(kind, author?.displayName ?? null, names, systemSubjectIds.length)
+  return systemText(kind, author?.displayName ?? null, names, systemSubjectIds.length, text)
 }

@@ -10,12 +10,14 @@ type Name = string | null
  * The words of a system message, in English.
  * @param subjects the names of the first few, as far as there are any
  * @param count how many it is about in all
+ * @param title of the group, if it is about that and its author is not erased with all they wrote
  */
 export function systemText(
   kind: SystemMessageKind,
   actor: Name,
   subjects: readonly Name[],
   count: number,
+  title: string | null,
 ): string {
   const who = actor ?? 'Somebody'
   const whom = listNames(subjects, count)
@@ -33,7 +35,11 @@ export function systemText(
     case 'MEMBER_MADE_MEMBER':
       return `${who} made ${whom} a member without a role.`
     case 'CHAT_RENAMED':
-      return `${who} renamed the group.`
+      return title === null ? `${who} renamed the group.` : `${who} renamed the group to “${title}”.`
+    case 'HISTORY_MADE_FULL':
+      return `${who} lets those who join see everything that was said before.`
+    case 'HISTORY_MADE_FROM_JOIN':
+      return `${who} lets those who join see only what is said from then on.`
   }
 }
 

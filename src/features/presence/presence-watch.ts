@@ -41,6 +41,11 @@ const bearOnVisibility: ReadonlySet<EventKind> = new Set([
   'USER_UPDATED',
 ])
 
+const watchingMembers = {
+  name: 'presence_watching_members',
+  text: `SELECT user_id FROM chat_members WHERE chat_id = ANY($1::uuid[]) AND user_id = ANY($2::uuid[])`,
+}
+
 /**
  * It reads instead of believing: a signal says only whom to look at, and every look asks anew who may know what. A
  * look takes all that is to be looked at, and there is at most one a second for changes, however many come.
@@ -104,6 +109,19 @@ export function createPresenceWatch(options: {
     }
     looking = false
     schedule()
+  }
+
+  /** Whoever is in a new chat may see all others who are. */
+  async function considerMembers(chatIds: readonly string[]): Promise<void> {
+    try {
+      const watching = [...watchersBy.keys()]
+      for (const { user_id } of await query<{ user_id: string }>(watchingMembers, [chatIds, watching])) {
+        for (const watcher of watchersBy.get(user_id) ?? []) changedWatchers.add(watcher)
+      }
+      schedule()
+    } catch (error) {
+      logger.warn({ err: error }, 'the members of a new chat could not be read')
+    }
   }
 
   async function look(pairs: readonly { watcher: Watcher; userId: string }[]): Promise<void> {
@@ -170,6 +188,8 @@ export function createPresenceWatch(options: {
           for (const watcher of watchersBy.get(id) ?? []) changedWatchers.add(watcher)
         }
       }
+      const created = events.flatMap(({ kind, chatId }) => (kind === 'CHAT_CREATED' ? (chatId ?? []) : []))
+      if (created.length > 0 && watchersBy.size > 0) void considerMembers(created)
       schedule()
     },
     get size() {

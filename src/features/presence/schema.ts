@@ -134,10 +134,14 @@ builder.subscriptionFields((t) => ({
   typing: t.field({
     type: TypingChanged,
     description:
-      'Who else types in a chat. Only for its members: whoever has left hears nothing more, and nobody hears of somebody with whom there is a block. It is not in the log: what happens while nobody listens is lost.',
-    args: { chatId: t.arg.id({ required: true, description: 'The id of the chat; `NOT_FOUND` otherwise.' }) },
+      'Who else types in a chat, or in any of them. Only for its members: whoever has left hears nothing more, and nobody hears of somebody with whom there is a block. It is not in the log: what happens while nobody listens is lost.',
+    args: {
+      chatId: t.arg.id({
+        description: 'The id of the chat; `NOT_FOUND` otherwise. Null: every chat of the viewer.',
+      }),
+    },
     subscribe: async (_root, { chatId }, context) => {
-      const id = await accessForSubscription(context, chatId)
+      const id = chatId == null ? null : await accessForSubscription(context, chatId)
       return context.typing.follow(viewerOf(context).userId, id, lifetimeOf(context))
     },
     resolve: (change) => change,

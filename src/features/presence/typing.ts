@@ -15,8 +15,8 @@ export interface Typing {
    * @returns when it expires, null for a stop
    */
   set(userId: string, chatId: string, isTyping: boolean): Date | null
-  /** What the other members of a chat do, for as long as the viewer is a member, too. */
-  follow(viewerId: string, chatId: string, lifetime: Lifetime): AsyncIterableIterator<TypingChange>
+  /** What the other members of a chat do, or with null of every chat, for as long as the viewer is a member, too. */
+  follow(viewerId: string, chatId: string | null, lifetime: Lifetime): AsyncIterableIterator<TypingChange>
   /** How many subscriptions there are. */
   readonly size: number
   dispose(): void
@@ -75,6 +75,8 @@ export function createTyping(options: {
   const { query, signals, logger } = options
   const { typingExpiryMs } = options.timings
   const followersOf = new Map<string, Set<Follower>>()
+  /** Of all their chats. */
+  const everywhere = new Set<Follower>()
   let size = 0
   /** Who types where somebody of this process looks on, by chat and user, until it expires. */
   const expiries = new Map<string, NodeJS.Timeout>()
@@ -93,7 +95,7 @@ export function createTyping(options: {
 
   const stopListening = signals.subscribe(topic, (payload) => {
     const [chatId = '', userId = '', what] = payload.split(':')
-    if (!followersOf.has(chatId)) return
+    if (everywhere.size === 0 && !followersOf.has(chatId)) return
     const place = placeOf(chatId, userId)
     clearTimeout(expiries.get(place))
     if (what === 'start') expiries.set(place, setTimeout(stop, typingExpiryMs, place).unref())
@@ -125,7 +127,7 @@ export function createTyping(options: {
 
   async function tell(changes: ReadonlyMap<string, Date | null>): Promise<void> {
     const places = [...changes.keys()].map((place) => place.split(':') as [string, string])
-    const followers = places.flatMap(([chatId]) => [...(followersOf.get(chatId) ?? [])])
+    const followers = [...everywhere, ...places.flatMap(([chatId]) => [...(followersOf.get(chatId) ?? [])])]
     if (followers.length === 0) return
     const rows = await query<AudienceRow>(audienceStatement, [
       places.map(([chatId]) => chatId),
@@ -136,8 +138,8 @@ export function createTyping(options: {
       const expiresAt = changes.get(placeOf(row.id, row.typist_id))
       if (expiresAt === undefined) continue
       const change = { chat: toOwnChat(row), user: typistOf(row), expiresAt }
-      for (const { viewerId, mailbox } of followersOf.get(row.id) ?? []) {
-        if (viewerId === row.user_id) mailbox.put(row.typist_id, change)
+      for (const { viewerId, mailbox } of [...everywhere, ...(followersOf.get(row.id) ?? [])]) {
+        if (viewerId === row.user_id) mailbox.put(placeOf(row.id, row.typist_id), change)
       }
     }
   }
@@ -148,12 +150,12 @@ export function createTyping(options: {
       return isTyping ? new Date(Date.now() + typingExpiryMs) : null
     },
     follow(viewerId, chatId, lifetime) {
-      const followers = followersOf.get(chatId) ?? new Set()
-      followersOf.set(chatId, followers)
+      const followers = chatId === null ? everywhere : (followersOf.get(chatId) ?? new Set())
+      if (chatId !== null) followersOf.set(chatId, followers)
       const mailbox = createMailbox<TypingChange>(mailboxSize, () => {
         size--
         followers.delete(follower)
-        if (followers.size === 0) followersOf.delete(chatId)
+        if (chatId !== null && followers.size === 0) followersOf.delete(chatId)
       })
       const follower = { viewerId, mailbox }
       followers.add(follower)

@@ -92,8 +92,8 @@ async function removeAccount(
 ): Promise<void> {
   const [user] = await prisma.$queryRaw<{ username_key: string }[]>`
     SELECT username_key FROM users WHERE id = ${userId}::uuid FOR UPDATE`
-  const held = await prisma.$queryRaw<{ chat_id: string }[]>`
-    SELECT chat_id FROM chat_members WHERE user_id = ${userId}::uuid ORDER BY chat_id FOR UPDATE`
+  const held = await prisma.$queryRaw<{ id: string; chat_id: string }[]>`
+    SELECT id, chat_id FROM chat_members WHERE user_id = ${userId}::uuid ORDER BY chat_id FOR UPDATE`
   const chatIds = held.map((row) => row.chat_id)
   await prisma.$executeRaw`
     SELECT 1 FROM chats WHERE id = ANY(${chatIds}::uuid[]) OR title_author_id = ${userId}::uuid
@@ -122,7 +122,7 @@ async function removeAccount(
 
   // Somebody may have removed the row by hand; what it has left behind goes all the same.
   if (user !== undefined) await reserveUsername(prisma, keyedHash, user.username_key)
-  await tellMembers(prisma, { userId, chatIds, erased: false })
+  await tellMembers(prisma, { userId, chatIds, memberIds: held.map((row) => row.id), erased: false })
   await prisma.erasure.update({ where: { id }, data: { removed: true, chatIds }, select: { id: true } })
   // Blocks and exports go with it.
   await prisma.user.deleteMany({ where: { id: userId } })
@@ -130,16 +130,17 @@ async function removeAccount(
 
 /**
  * Tells the members of these chats that somebody is gone. `sequence` says up to where their messages are
- * tombstones; without it the messages stay.
+ * tombstones; without it the messages stay. `detail` is the id of the membership that ended.
  */
 async function tellMembers(
   prisma: Transaction,
-  account: { userId: string; chatIds: readonly string[]; erased: boolean },
+  account: { userId: string; chatIds: readonly string[]; memberIds?: readonly string[]; erased: boolean },
 ): Promise<void> {
   await prisma.$executeRaw`
-    INSERT INTO events (kind, chat_id, subject_id, sequence)
-    SELECT 'ACCOUNT_ERASED', id, ${account.userId}::uuid, CASE WHEN ${account.erased} THEN last_sequence END FROM chats
-    WHERE id = ANY(${account.chatIds}::uuid[]) AND deleted_at IS NULL ORDER BY id`
+    INSERT INTO events (kind, chat_id, subject_id, detail, sequence)
+    SELECT 'ACCOUNT_ERASED', id, ${account.userId}::uuid, place.member_id::text, CASE WHEN ${account.erased} THEN last_sequence END
+    FROM unnest(${account.chatIds}::uuid[], ${account.memberIds ?? []}::uuid[]) AS place(chat_id, member_id)
+    JOIN chats ON id = chat_id AND deleted_at IS NULL ORDER BY id`
 }
 
 interface ErasureRow {

@@ -50,6 +50,7 @@ export type Delivery =
       readonly kind: 'ACCOUNT_ERASED'
       readonly chat: ChatView
       readonly userId: string
+      readonly memberId: string | null
       readonly messages: ErasedMessages
     })
   | ReactionDelivery<'REACTION_ADDED'>
@@ -221,13 +222,8 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
       return user === undefined || detail === null ? null : { ...about, kind, user, memberId: detail }
     case 'ACCOUNT_ERASED': {
       if (subjectId === null) return null
-      return {
-        ...base,
-        kind,
-        chat,
-        userId: subjectId,
-        messages: sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE',
-      }
+      const messages = sequence === null ? 'KEEP_ANONYMOUS' : 'ERASE'
+      return { ...base, kind, chat, userId: subjectId, memberId: detail, messages }
     }
     case 'SESSION_REVOKED':
       return null

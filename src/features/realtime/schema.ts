@@ -4,9 +4,11 @@ import { maxPageSize } from '../../core/pages.ts'
 import { builder } from '../../graphql/builder.ts'
 import { type Context, viewerOf } from '../../graphql/context.ts'
 import { ViewerType } from '../auth/schema.ts'
+import type { ChatView } from '../chats/access.ts'
 import { accessChat } from '../chats/access.ts'
 import { toChatEdge, toMemberEdge } from '../chats/lists.ts'
 import { Chat, ChatEdge, ChatMember, ChatMemberEdge } from '../chats/schema.ts'
+import type { MessageView } from '../messages/access.ts'
 import { toMessageEdge } from '../messages/lists.ts'
 import { Message, MessageEdge } from '../messages/schema.ts'
 import { ErasedMessages } from '../privacy/schema.ts'
@@ -25,6 +27,42 @@ const Event = builder.interfaceRef<Delivery>('Event').implement({
       resolve: (event, _args, { feed }) => feed.cursors.encode(event.position),
     }),
     occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it happened.' }),
+    viewer: t.field({
+      type: ViewerType,
+      description: 'The viewer as they are now: nearly every event changes their `unreadCount`.',
+      resolve: (_event, _args, context) => viewerOf(context),
+    }),
+  }),
+})
+
+type OfChat = Extract<Delivery, { chat: ChatView }>
+
+const ChatEvent = builder.interfaceRef<OfChat>('ChatEvent').implement({
+  description: 'Something that happened in a chat.',
+  interfaces: [Event],
+  fields: (t) => ({
+    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
+    chatEdge: t.field({
+      type: ChatEdge,
+      description:
+        'The chat as an edge of `viewer.chats`, whose cursor says where it belongs now. What has a new message goes to the front.',
+      resolve: ({ chat }) => toChatEdge(chat),
+    }),
+  }),
+})
+
+type OfMessage = Extract<Delivery, { message: MessageView }>
+
+const MessageEvent = builder.interfaceRef<OfMessage>('MessageEvent').implement({
+  description: 'Something that happened to a message.',
+  interfaces: [Event, ChatEvent],
+  fields: (t) => ({
+    message: t.field({
+      type: Message,
+      description:
+        'The message as it is now, with all its `reactions`: a resumed subscription shows later edits here, too.',
+      resolve: ({ message }) => message,
+    }),
   }),
 })
 
@@ -51,14 +89,8 @@ const typeNames = {
 
 const MessageAdded = builder.objectRef<Of<'MESSAGE_ADDED'>>('MessageAdded').implement({
   description: 'A message was sent.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent, MessageEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
-    message: t.field({
-      type: Message,
-      description: 'The message as it is now: a resumed subscription shows later edits here, too.',
-      resolve: ({ message }) => message,
-    }),
     messageEdge: t.field({
       type: MessageEdge,
       description: 'The message as an edge of `chat.messages`, to be appended to a list on the client.',
@@ -69,23 +101,13 @@ const MessageAdded = builder.objectRef<Of<'MESSAGE_ADDED'>>('MessageAdded').impl
 
 const MessageEdited = builder.objectRef<Of<'MESSAGE_EDITED'>>('MessageEdited').implement({
   description: 'A message has a new text.',
-  interfaces: [Event],
-  fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
-    message: t.field({
-      type: Message,
-      description: 'The message as it is now.',
-      resolve: ({ message }) => message,
-    }),
-  }),
+  interfaces: [Event, ChatEvent, MessageEvent],
 })
 
 const MessageDeleted = builder.objectRef<Of<'MESSAGE_DELETED'>>('MessageDeleted').implement({
   description: 'A message was deleted.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent, MessageEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
-    message: t.field({ type: Message, description: 'Its tombstone.', resolve: ({ message }) => message }),
     deletedMessageId: t.id({
       description: 'Its id, for clients that drop it from their lists.',
       resolve: ({ message }) => toGlobalId('Message', message.id),
@@ -95,22 +117,13 @@ const MessageDeleted = builder.objectRef<Of<'MESSAGE_DELETED'>>('MessageDeleted'
 
 builder.objectRef<Of<'CHAT_CREATED'>>('ChatCreated').implement({
   description: 'The viewer is in a new chat.',
-  interfaces: [Event],
-  fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'The chat.', resolve: ({ chat }) => chat }),
-    chatEdge: t.field({
-      type: ChatEdge,
-      description: 'The chat as an edge of `viewer.chats`, to be put in front of a list on the client.',
-      resolve: ({ chat }) => toChatEdge(chat),
-    }),
-  }),
+  interfaces: [Event, ChatEvent],
 })
 
 builder.objectRef<Of<'CHAT_READ'>>('ChatRead').implement({
   description: 'Someone has read further: the viewer on another device, or another member, as a receipt.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
     user: t.field({ type: User, description: 'Who has read.', resolve: ({ reader }) => reader }),
     member: t.field({
       type: ChatMember,
@@ -136,12 +149,17 @@ builder.objectRef<Of<'USER_UPDATED'>>('UserUpdated').implement({
 builder.objectRef<Of<'ACCOUNT_ERASED'>>('AccountErased').implement({
   description:
     'Someone who was in the chat, or had been, erased their account: they are no member any more, their messages have no author, and their reactions are gone. It comes at once for each chat that they were in, for one that they had left within minutes, and once more with `ERASE` when their messages there are tombstones, if that is what they chose.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
     deletedUserId: t.id({
       description: 'The id that the account had, for clients to drop it. There is no such user any more.',
       resolve: ({ userId }) => toGlobalId('User', userId),
+    }),
+    deletedMemberId: t.id({
+      nullable: true,
+      description:
+        'The id that their `ChatMember` had, for clients that drop it from their lists; null where they had left before, and the second time.',
+      resolve: ({ memberId }) => (memberId === null ? null : toGlobalId('ChatMember', memberId)),
     }),
     messages: t.field({
       type: ErasedMessages,
@@ -155,14 +173,8 @@ builder.objectRef<Of<'ACCOUNT_ERASED'>>('AccountErased').implement({
 const reactionEvent = (name: 'ReactionAdded' | 'ReactionRemoved', description: string) =>
   builder.objectRef<Of<'REACTION_ADDED' | 'REACTION_REMOVED'>>(name).implement({
     description,
-    interfaces: [Event],
+    interfaces: [Event, ChatEvent, MessageEvent],
     fields: (t) => ({
-      chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
-      message: t.field({
-        type: Message,
-        description: 'The message, with its `reactions` as they are now.',
-        resolve: ({ message }) => message,
-      }),
       user: t.field({ type: User, description: 'Whose reaction.', resolve: ({ user }) => user }),
       emoji: t.exposeString('emoji', { description: 'Which emoji.' }),
     }),
@@ -174,9 +186,8 @@ const actorDescription = 'Who did it; null once their account is erased.'
 
 builder.objectRef<Of<'CHAT_RENAMED'>>('ChatRenamed').implement({
   description: 'A group has another title.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
     actor: t.field({
       type: User,
       nullable: true,
@@ -188,9 +199,8 @@ builder.objectRef<Of<'CHAT_RENAMED'>>('ChatRenamed').implement({
 
 builder.objectRef<Of<'CHAT_HISTORY_VISIBILITY_CHANGED'>>('ChatHistoryVisibilityChanged').implement({
   description: 'Who joins a group from now on sees more, or less, of what was said before.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
     actor: t.field({
       type: User,
       nullable: true,
@@ -225,9 +235,8 @@ builder.objectRef<Of<'CHAT_DELETED'>>('ChatDeleted').implement({
 builder.objectRef<Of<'CHAT_CLEARED'>>('ChatCleared').implement({
   description:
     'A chat was cleared of its messages. It comes once, whatever their number; no `MessageDeleted` comes for them.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
     clearedThroughSequence: t.int({
       description: 'Messages up to this `sequence` were cleared.',
       resolve: ({ clearedThrough }) => clearedThrough,
@@ -250,9 +259,8 @@ builder.objectRef<Of<'CHAT_CLEARED'>>('ChatCleared').implement({
 
 builder.objectRef<Of<'CHAT_MUTED'>>('ChatMuted').implement({
   description: 'The viewer muted or unmuted a chat, perhaps on another device. Nobody else hears of it.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Which.', resolve: ({ chat }) => chat }),
     member: t.field({
       type: ChatMember,
       description: "The viewer's own place in it, with `mutedUntil`.",
@@ -264,14 +272,8 @@ builder.objectRef<Of<'CHAT_MUTED'>>('ChatMuted').implement({
 builder.objectRef<Of<'MEMBER_ADDED'>>('MemberAdded').implement({
   description:
     'Somebody was added to a group. If it is the viewer, the chat is new to their list: `chatEdge` is what to put in front of it.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
-    chatEdge: t.field({
-      type: ChatEdge,
-      description: 'The chat as an edge of `viewer.chats`.',
-      resolve: ({ chat }) => toChatEdge(chat),
-    }),
     member: t.field({
       type: ChatMember,
       description: 'Their place in it as it is now.',
@@ -295,9 +297,8 @@ builder.objectRef<Of<'MEMBER_ADDED'>>('MemberAdded').implement({
 builder.objectRef<Of<'MEMBER_REMOVED'>>('MemberRemoved').implement({
   description:
     'Somebody is no member of a group any more: they left, or were removed. They themselves get `ChatDeleted`.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
     user: t.field({ type: User, description: 'Who is gone.', resolve: ({ user }) => user }),
     removedMemberId: t.id({
       description: 'The id that their `ChatMember` had, for clients that drop it from their lists.',
@@ -314,9 +315,8 @@ builder.objectRef<Of<'MEMBER_REMOVED'>>('MemberRemoved').implement({
 
 builder.objectRef<Of<'MEMBER_ROLE_CHANGED'>>('MemberRoleChanged').implement({
   description: 'A member of a group has another role.',
-  interfaces: [Event],
+  interfaces: [Event, ChatEvent],
   fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'Where.', resolve: ({ chat }) => chat }),
     member: t.field({
       type: ChatMember,
       description: 'Their place in it as it is now.',
