@@ -1,4 +1,4 @@
-import { ApolloClient, gql, InMemoryCache } from '@apollo/client'
+import { ApolloClient, CombinedGraphQLErrors, gql, InMemoryCache } from '@apollo/client'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
@@ -82,5 +82,17 @@ test('Apollo Client resumes behind the last event, each once', async () => {
   expect(seen).toEqual(upTo(60))
   expect(cuts()).toBeGreaterThan(3)
   subscription.unsubscribe()
+  await client.dispose()
+})
+
+test('Apollo Client hears why a subscription could not begin', async () => {
+  const { bob } = await prepare()
+  const { client } = createCuttableClient(bob)
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: new ResumingLink(client) })
+  const query = gql`subscription Stale($after: String) { events(after: $after) { cursor } }`
+  const refused = await new Promise<unknown>((resolve) => {
+    apollo.subscribe({ query, variables: { after: 'stale' } }).subscribe(({ error }) => resolve(error))
+  })
+  expect(CombinedGraphQLErrors.is(refused) && refused.errors[0]?.extensions?.['code']).toBe('CURSOR_EXPIRED')
   await client.dispose()
 })

@@ -196,6 +196,19 @@ describe('who may know', () => {
     await live.stop()
   })
 
+  test('a new group shows to each other also those who did not make it', async () => {
+    const [alice, bob, carol] = await registerAll('alice', 'bob', 'carol')
+    const socket = await connect(carol)
+    await vi.waitFor(async () => expect(await presenceOf(carol, carol)).toEqual(online))
+    const live = watch(elsewhere(bob), carol, bob)
+    await live.until(({ presence }) => presence.user.id === bob.id && presence.presence.status === 'ONLINE')
+    await createGroupChat(alice, [bob.id, carol.id])
+    const [event] = await live.take(1)
+    expect(event.presence).toMatchObject({ user: { id: carol.id }, presence: online })
+    await live.stop()
+    await socket.dispose()
+  })
+
   test('nobody of an account that is disabled or erased', async () => {
     const [alice, bob, carol] = await registerAll('alice', 'bob', 'carol')
     await createGroupChat(alice, [bob.id, carol.id])

@@ -234,6 +234,28 @@ describe('who hears it', () => {
   })
 })
 
+test('of every chat, as far as one is in it at that moment', async () => {
+  const [alice, bob, carol] = await registerAll('alice', 'bob', 'carol')
+  const [one, two] = [await createGroupChat(alice, [bob.id]), await createDirectChat(alice, carol.id)]
+  const others = await createGroupChat(bob, [carol.id])
+  const { typing } = here.app.services
+  const before = typing.size
+  const live = alice.subscribe(TypingIn)
+  await vi.waitFor(() => expect(typing.size).toBe(before + 1))
+  await setTyping(bob, others)
+  await setTyping(bob, one)
+  await setTyping(elsewhere(carol), two)
+  const told = (await live.take(2)).map((event) => [event.typing.chat.id, event.typing.user.id])
+  expect(told).toEqual(
+    expect.arrayContaining([
+      [one, bob.id],
+      [two, carol.id],
+    ]),
+  )
+  await live.stop()
+  await vi.waitFor(() => expect(typing.size).toBe(before))
+})
+
 test('however many look on, telling them is one statement in each process', async () => {
   const people = await registerAll('alice', 'bob', 'carol', 'dave', 'eve')
   const [alice, ...others] = people

@@ -163,7 +163,7 @@ export const NodesById = `query NodesById($ids: [ID!]!) { nodes(ids: $ids) { __t
 export const SetTyping = `mutation SetTyping($input: SetTypingInput!) { setTyping(input: $input) {
   __typename ${error} ... on SetTypingPayload { isTyping expiresAt chat { id } } } }`
 
-export const TypingIn = `subscription TypingIn($chatId: ID!) { typing(chatId: $chatId) {
+export const TypingIn = `subscription TypingIn($chatId: ID) { typing(chatId: $chatId) {
   isTyping expiresAt chat { id } user { id username } } }`
 
 export const PresenceOf = `subscription PresenceOf($userIds: [ID!]!) { presence(userIds: $userIds) {

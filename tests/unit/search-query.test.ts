@@ -20,6 +20,9 @@ test.each([
   ['ÉCLAIR Straße', `(('eclair') & ('strasse'))`],
   ['学校', `(('学' <-> '校'))`],
   ['🎉', `(('🎉'))`],
+  ['scho* two', `(('scho':*) & ('two'))`],
+  ['foo-ba* -ex*', `(('foo' <-> 'ba':*) & !('ex':*))`],
+  ['* one', `(('one'))`],
   ['one !!! & | ( ) : * <-> \\ two', `(('one') & ('two'))`],
 ])('%s', (query, condition) => {
   expect(parseSearchQuery(query)?.condition).toBe(condition)
@@ -44,7 +47,36 @@ describe('ranges', () => {
     ['aa aa aa', '"aa aa"', ['aa aa aa']],
     ['one two', 'three or two -one', ['two']],
     ['ﷺ one', 'one', ['one']],
+    ['one, ones and done', 'on*', ['one', 'ones']],
+    ['foo bar foo bat foo', 'foo-ba*', ['foo bar', 'foo bat']],
   ])('%s, looked for by %s', (text, query, expected) => expect(ranges(text, query)).toEqual(expected))
+})
+
+test('phrases stand where comparing word by word finds them, whatever repeats itself', () => {
+  const word = fc.constantFrom('a', 'b', 'ab')
+  const phrase = fc.tuple(fc.array(word, { minLength: 1, maxLength: 5 }), fc.boolean())
+  fc.assert(
+    fc.property(fc.array(word, { maxLength: 30 }), fc.array(phrase, { maxLength: 4 }), (words, wanted) => {
+      const text = words.join(' ')
+      const phrases = wanted.map(([each, star]) => [...each.slice(0, -1), `${each.at(-1)}${star ? '*' : ''}`])
+      const isWord = (found: string | undefined, each: string) =>
+        each.endsWith('*') ? found?.startsWith(each.slice(0, -1)) : found === each
+      const marked = new Set<number>()
+      for (const i of words.keys()) {
+        for (const each of phrases) {
+          if (!each.every((one, n) => isWord(words[i + n], one))) continue
+          for (const n of each.keys()) marked.add(i + n)
+        }
+      }
+      const starts = words.map((_, i) => words.slice(0, i).join(' ').length + (i === 0 ? 0 : 1))
+      const ranges = findRanges(text, phrases)
+      const covered = starts.flatMap((start, i) =>
+        ranges.some((range) => range.start <= start && start < range.start + range.length) ? [i] : [],
+      )
+      expect(covered).toEqual([...marked].sort((one, other) => one - other))
+    }),
+    { numRuns: 2_000 },
+  )
 })
 
 describe('the database finds the same words', () => {
