@@ -307,7 +307,8 @@ builder.mutationFields((t) => ({
   }),
   createGroupChat: t.fieldWithInput({
     type: CreateGroupChatPayload,
-    description: 'A titled chat that the viewer owns; a chat may have only its owner.',
+    description:
+      'A titled chat that the viewer owns. With only its owner it is a notebook, or a chat with an assistant, whose words are sent with `sender: BOT`.',
     typeOptions: { name: 'CreateGroupChatInput', description: 'A new group.' },
     errors: {
       types: [ValidationError, NotFoundError],

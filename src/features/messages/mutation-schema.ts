@@ -139,7 +139,7 @@ builder.mutationFields((t) => ({
   sendMessage: t.fieldWithInput({
     type: SendMessagePayload,
     description:
-      'Sends a message exactly once. Make up a `clientMessageId` before the first try and repeat it with every retry: the same id with the same content returns the original, whenever it comes. `FORBIDDEN` in a direct chat where either side has blocked the other.',
+      'Sends a message exactly once. Make up a `clientMessageId` before the first try and repeat it with every retry: the same id with the same content returns the original, whenever it comes. Sending marks nothing as read: that is `markChatRead`. `FORBIDDEN` in a direct chat where either side has blocked the other.',
     typeOptions: { name: 'SendMessageInput', description: 'A new message.' },
     errors: {
       types: [ValidationError, NotFoundError, ForbiddenError, ConflictError],
@@ -160,7 +160,8 @@ builder.mutationFields((t) => ({
       replyToId: t.input.id({ description: 'The id of the message of the same chat that it answers.' }),
       sender: t.input.field({
         type: MessageSender,
-        description: 'Default `USER`; `BOT` marks what a program wrote for you. `SYSTEM` is refused.',
+        description:
+          'Default `USER`; `BOT` marks what a program wrote for you, an assistant in a notebook for example: you are its author, and for you it counts as your own. `SYSTEM` is refused.',
       }),
     },
     resolve: (_root, { input }, context) => sendMessage(context.store, viewerOf(context), input),
