@@ -75,7 +75,7 @@ test('docs/realtime.md and docs/privacy.md have how long typing and presence las
   )
 })
 
-test.each(['UserError', 'Event', 'ChatEvent', 'MessageEvent'])(
+test.each(['UserError', 'Event', 'ChatEvent', 'ChatActionEvent', 'MessageEvent'])(
   'docs/realtime.md tells Apollo of every %s that there is',
   (name) => {
     const listed = new RegExp(`\\b${name}: \\[(.*?)\\]`, 's').exec(read('docs/realtime.md'))?.[1] ?? ''
