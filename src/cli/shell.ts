@@ -17,14 +17,24 @@ import * as authActions from '../features/auth/actions.ts'
 import type { Viewer } from '../features/auth/viewer.ts'
 import * as blockActions from '../features/blocks/actions.ts'
 import * as chatActions from '../features/chats/actions.ts'
+import * as groupActions from '../features/chats/group-actions.ts'
 import * as messageActions from '../features/messages/actions.ts'
+import { clearChat } from '../features/messages/clearing.ts'
+import { addReaction, removeReaction } from '../features/messages/reactions.ts'
 import { unlimited } from '../limits/rate-limiter.ts'
 import { warnOnTerminal, withDatabase } from './database.ts'
 
 const actions = Object.fromEntries(
-  Object.entries({ ...authActions, ...blockActions, ...chatActions, ...messageActions }).filter(
-    ([, exported]) => typeof exported === 'function',
-  ),
+  Object.entries({
+    ...authActions,
+    ...blockActions,
+    ...chatActions,
+    ...groupActions,
+    clearChat,
+    ...messageActions,
+    addReaction,
+    removeReaction,
+  }).filter(([, exported]) => typeof exported === 'function'),
 )
 
 const welcome = `

@@ -46,6 +46,16 @@ export async function accessChat(store: Store, viewer: Viewer, globalId: string)
   return chat
 }
 
+/**
+ * The chat as the viewer sees it now.
+ * @throws NotFoundError when the viewer has it no more
+ */
+export async function ownChat(store: Store, viewer: Viewer, id: string): Promise<OwnChat> {
+  const chat = (await findChats(store, viewer, [id])).get(id)
+  if (chat === undefined) throw new NotFoundError('chat')
+  return chat
+}
+
 export const ownChatColumns = `c.id, c.kind, c.title, c.history_visibility, c.direct_key, c.last_sequence, c.last_activity_at,
   c.created_at, c.updated_at, c.deleted_at,
   m.id AS member_id, m.user_id, m.role, m.joined_at, m.last_read_sequence, m.muted_until`

@@ -1,12 +1,11 @@
 import { NotFoundError, ValidationError } from '../../core/errors.ts'
 import { parseIdOf, uuidv7 } from '../../core/ids.ts'
 import { parseInput } from '../../core/parse.ts'
-import { isForeignKeyViolation } from '../../db/violations.ts'
-import type { Store, WriteTransaction } from '../../events/store.ts'
+import type { Store } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { findApart, keptApart, lockPair, pairKey } from '../blocks/access.ts'
-import { accessChat, findChats, type OwnChat } from './access.ts'
-import { addMembers } from './members.ts'
+import { accessChat, type OwnChat, ownChat } from './access.ts'
+import { addMembers, knownUsers, writeWhileAccountsLast } from './members.ts'
 import { createGroupChatInput } from './validation.ts'
 
 /**
@@ -85,55 +84,6 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
     await tx.append({ kind: 'CHAT_CREATED', chatId: id, actorId: viewer.userId })
   })
   return ownChat(store, viewer, id)
-}
-
-/** Of somebody who is erased at the same moment there is nothing to refer to. */
-export async function writeWhileAccountsLast<Result>(
-  store: Store,
-  work: (tx: WriteTransaction) => Promise<Result>,
-): Promise<Result> {
-  try {
-    return await store.write(work)
-  } catch (error) {
-    throw isForeignKeyViolation(error) ? new NotFoundError('user') : error
-  }
-}
-
-/**
- * The row ids behind global user ids, each once and without the viewer.
- * @param field the input's field that has them
- * @throws ValidationError for each who cannot be added, at its index
- */
-export async function knownUsers(
-  store: Store,
-  viewer: Viewer,
-  globalIds: readonly string[],
-  field: string,
-): Promise<string[]> {
-  const ids = globalIds.map((globalId) => parseIdOf('User', globalId))
-  const candidates = [...new Set(ids.filter((id) => id !== null))]
-  const [users, apart] = await Promise.all([
-    store.prisma.user.findMany({ where: { id: { in: candidates }, active: true }, select: { id: true } }),
-    findApart(store.prisma, viewer, candidates),
-  ])
-  const known = new Set(users.map((user) => user.id))
-  const issues = ids.flatMap((id, index) => {
-    const path = [field, String(index)]
-    if (id === null || !known.has(id)) return [{ path, message: 'There is no such user.' }]
-    return apart.has(id) ? [{ path, message: 'This user cannot be added.' }] : []
-  })
-  if (issues.length > 0) throw new ValidationError(issues)
-  return candidates.filter((id) => id !== viewer.userId)
-}
-
-/**
- * The chat as the viewer sees it now.
- * @throws NotFoundError when the viewer has it no more
- */
-export async function ownChat(store: Store, viewer: Viewer, id: string): Promise<OwnChat> {
-  const chat = (await findChats(store, viewer, [id])).get(id)
-  if (chat === undefined) throw new NotFoundError('chat')
-  return chat
 }
 
 const markReadStatement = {

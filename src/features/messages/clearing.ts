@@ -2,9 +2,8 @@ import { ForbiddenError } from '../../core/errors.ts'
 import type { Transaction } from '../../db/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
-import { accessChat, type OwnChat } from '../chats/access.ts'
-import { ownChat } from '../chats/actions.ts'
-import { changeChat } from '../chats/group-actions.ts'
+import { accessChat, type OwnChat, ownChat } from '../chats/access.ts'
+import { changeChat } from '../chats/changes.ts'
 
 /** How long emptying a direct chat may take: of a million own messages, more than half a minute. */
 const slowMs = 600_000
