@@ -131,6 +131,8 @@ export interface FollowOptions<Delivery> {
 export interface Following<Delivery> extends AsyncIterableIterator<Delivery> {
   /** The next ones that need no waiting for, this many at most; often none. */
   takeReady(limit: number): Delivery[]
+  /** Whether it has ended: what was taken before and not handed on is not for the client any more. */
+  readonly ended: boolean
 }
 
 /** How many are got ready at a time. */
@@ -264,6 +266,9 @@ export function follow<Delivery extends Positioned>(options: FollowOptions<Deliv
   return {
     next,
     takeReady: (limit) => ready.splice(0, limit),
+    get ended() {
+      return closed
+    },
     // A generator that waits for news does not hear of its end until the news comes; this one is woken by it, so
     // that a client which goes away frees what it held at once.
     async return() {

@@ -32,12 +32,14 @@ export interface Executor {
    * failure in the event's place would lose the event.
    * @param gone whether it says that what the event speaks of is not for the client any more, such as a chat that they
    * left a moment ago. The event is left out then: another one tells of that.
+   * @param cost of one event, by which is decided how many are worked on at a time
    */
   subscribe(
     args: ExecutionArgs,
     finish: (result: ExecutionResult) => ExecutionResult,
     failed: (result: ExecutionResult) => boolean,
     gone: (result: ExecutionResult) => boolean,
+    cost: number,
   ): Promise<AsyncIterableIterator<ExecutionResult> | ExecutionResult>
 }
 
@@ -84,11 +86,12 @@ export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: 
 
   return {
     execute: (args) => runnerOf(args)(args),
-    async subscribe(args, finish, failed, gone) {
+    async subscribe(args, finish, failed, gone, cost) {
       const events = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in events)) return finish(events)
       const runner = runnerOf(args)
-      return mapInGroups(events as Source<unknown>, async (event) => {
+      const size = Math.max(1, Math.min(groupSize, Math.floor(groupCost / cost)))
+      return mapInGroups(events as Source<unknown>, size, async (event) => {
         for (let attempt = 1; ; attempt++) {
           const result = finish(await runner({ ...args, rootValue: event }))
           if (gone(result)) return null
@@ -118,35 +121,48 @@ function located(error: GraphQLError, document: DocumentNode): GraphQLError {
   })
 }
 
-/** How many events of one subscription are worked on at a time. */
+/** How many events of one subscription are worked on at a time at the most, and what they may cost together. */
 const groupSize = 50
+const groupCost = 5_000
 
-type Source<Value> = AsyncIterable<Value> & Partial<Pick<Following<Value>, 'takeReady'>>
+type Source<Value> = AsyncIterable<Value> & Partial<Pick<Following<Value>, 'takeReady' | 'ended'>>
 
 /**
  * Maps in order, and what is ready without waiting all at once: look-ups of fifty events are gathered into one. What
- * becomes null is left out. A failure ends it when it is that event's turn.
+ * becomes null is left out. A failure ends it, and its source, when it is that event's turn: what comes behind it is
+ * handed over when the client resumes.
  *
  * Without a generator of its own, so that `return` reaches the source at once.
  */
 function mapInGroups<In, Out>(
   source: Source<In>,
+  size: number,
   map: (value: In) => Promise<Out | null>,
 ): AsyncIterableIterator<Out> {
   const iterator = source[Symbol.asyncIterator]()
   let mapped: Promise<Out | null>[] = []
+  let failed = false
   async function next(): Promise<IteratorResult<Out>> {
-    for (;;) {
+    while (!failed) {
+      if (source.ended === true) mapped = []
       if (mapped.length === 0) {
         const first = await iterator.next()
         if (first.done) return { done: true, value: undefined }
-        mapped = [first.value, ...(source.takeReady?.(groupSize - 1) ?? [])].map(map)
+        mapped = [first.value, ...(source.takeReady?.(size - 1) ?? [])].map(map)
         // Whoever is not waited for yet must not count as unhandled.
         for (const each of mapped) each.catch(() => {})
       }
-      const value = await mapped.shift()
-      if (value != null) return { done: false, value }
+      try {
+        const value = await mapped.shift()
+        if (value != null) return { done: false, value }
+      } catch (error) {
+        failed = true
+        mapped = []
+        await iterator.return?.()
+        throw error
+      }
     }
+    return { done: true, value: undefined }
   }
   return {
     next,

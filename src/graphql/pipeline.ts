@@ -144,7 +144,7 @@ export function usePipeline(options: {
           ? result
           : { ...result, errors: result.errors.map((error) => mask(error, context)) }
       setSubscribeFn(((subscribeArgs: ExecutionArgs) =>
-        executor.subscribe(subscribeArgs, masked, hasFailed, isGone)) as never)
+        executor.subscribe(subscribeArgs, masked, hasFailed, isGone, costOf(subscribeArgs))) as never)
     },
   }
 }
@@ -176,23 +176,22 @@ function parseWithinLimits(source: string, options: ParseOptions | undefined): D
   return document
 }
 
-/** Refuses what would cost too much with these very variables. */
-function refuseByCost({
-  schema,
-  document,
-  operationName,
-  variableValues,
-  contextValue,
-}: ExecutionArgs): Error | null {
+/** What the operation costs with these very variables; of a subscription, one event. */
+function costOf({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs): number {
   const operation = getOperationAST(document, operationName)
-  if (operation == null) return null
+  if (operation == null) return 0
   const definitions = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
   const single: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...definitions] }
-  const { complexity: cost } = complexityFromQuery(single, {
+  return complexityFromQuery(single, {
     schema,
     ctx: contextValue as object,
     ...(variableValues && { variables: variableValues }),
-  })
+  }).complexity
+}
+
+/** Refuses what would cost too much. */
+function refuseByCost(args: ExecutionArgs): Error | null {
+  const cost = costOf(args)
   if (cost <= maxCost) return null
   return new RequestError(
     'QUERY_TOO_EXPENSIVE',

@@ -201,3 +201,24 @@ test('whoever sends while the chat is cleared sends before it or after it', asyn
   expect(cleared.clearedCount + left.length).toBe(40)
   expect(left.map(({ sequence }) => sequence)).toEqual(left.map((_, i) => cleared.clearedCount + i + 1))
 })
+
+test('a chat that is deleted while it is being emptied leaves nothing behind', async () => {
+  for (let round = 0; round < 3; round++) {
+    const chatId = await createGroupChat(alice)
+    const id = parseIdOf('Chat', chatId)
+    const { query } = app.app.database
+    const fill = `INSERT INTO messages (id, chat_id, sequence, author_id, text)
+      SELECT gen_random_uuid(), $1, n, $2, 'text ' || n FROM generate_series(1, 3000) n`
+    await query({ name: 'test_fill_more', text: fill }, [id, parseIdOf('User', alice.id)])
+    await query({ name: 'test_filled_more', text: 'UPDATE chats SET last_sequence = 3000 WHERE id = $1' }, [
+      id,
+    ])
+    await clear(alice, chatId)
+    const emptying = 'SELECT purged_through > 0 AS begun FROM chats WHERE id = $1'
+    await expect.poll(() => query({ name: 'test_emptying', text: emptying }, [id])).toEqual([{ begun: true }])
+    await alice.run(DeleteChat, { input: { chatId } })
+    const left =
+      'SELECT (SELECT count(*)::int FROM messages WHERE chat_id = $1) + count(*)::int AS left FROM chats WHERE id = $1'
+    await expect.poll(() => query({ name: 'test_left_over', text: left }, [id])).toEqual([{ left: 0 }])
+  }
+})

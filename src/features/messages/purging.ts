@@ -8,7 +8,7 @@ const batchSize = 500
 /**
  * Takes a piece of what was cleared or deleted from the database. Where the chat goes on, a row without text,
  * reactions and earlier texts stays of each message: a late retry of its sending must not bring it back. Of a
- * chat that is over nothing stays.
+ * chat that is over nothing stays. Of several chats now one gets its turn and now another.
  * @returns whether there may be more
  */
 export function purgeStep(store: Store): Promise<boolean> {
@@ -17,7 +17,7 @@ export function purgeStep(store: Store): Promise<boolean> {
       SELECT pg_try_advisory_xact_lock(${purgeLock}) AS mine`
     if (!turn?.mine) return false
     const [chat] = await prisma.$queryRawUnsafe<PurgeableChat[]>(
-      `SELECT ${columns} FROM chats WHERE purged_through < cleared_through LIMIT 1`,
+      `SELECT ${columns} FROM chats WHERE purged_through < cleared_through ORDER BY random() LIMIT 1`,
     )
     if (chat === undefined) return false
     await (chat.over ? purgeOver(prisma, chat) : emptyMessages(prisma, chat))
@@ -55,7 +55,15 @@ async function emptyMessages(prisma: Transaction, { id, from, to }: PurgeableCha
   const within = { message: { chatId: id, sequence: { gt: from, lte: to } } }
   await prisma.messageRevision.deleteMany({ where: within })
   await prisma.reaction.deleteMany({ where: within })
-  await prisma.chat.update({ where: { id }, data: { purgedThrough: to }, select: { id: true } })
+  await moveOn(prisma, { id, from, to })
+}
+
+/** The chat may have been ended meanwhile, which sends the mark back to the beginning: then it stays there. */
+async function moveOn(
+  prisma: Transaction,
+  { id, from, to }: { id: string; from: number; to: number },
+): Promise<void> {
+  await prisma.chat.updateMany({ where: { id, purgedThrough: from }, data: { purgedThrough: to } })
 }
 
 /** Its messages, then what the log has of it, then the chat itself with who was in it. */
@@ -63,7 +71,12 @@ async function purgeOver(prisma: Transaction, { id, last, from, to }: PurgeableC
   if (from < last) {
     const purgedThrough = Math.min(to, last)
     await prisma.message.deleteMany({ where: { chatId: id, sequence: { gt: from, lte: purgedThrough } } })
-    await prisma.chat.updateMany({ where: { id }, data: { purgedThrough } })
+    await moveOn(prisma, { id, from, to: purgedThrough })
+    return
+  }
+  // The chat's row takes with it what refers to it, which must be little by now.
+  if ((await prisma.message.findFirst({ where: { chatId: id }, select: { id: true } })) !== null) {
+    await moveOn(prisma, { id, from, to: 0 })
     return
   }
   const events = await prisma.$executeRaw`

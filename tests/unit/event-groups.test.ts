@@ -1,0 +1,88 @@
+import { buildSchema, type ExecutionResult, parse } from 'graphql'
+import { expect, test } from 'vitest'
+import { createExecutor } from '../../src/graphql/executor.ts'
+
+const schema = buildSchema('type Query { a: Int } type Subscription { event: Int }')
+const document = parse('subscription { event }')
+
+/** Events that are all there at once. */
+function createSource(count: number) {
+  const left = Array.from({ length: count }, (_, i) => ({ event: i + 1 }))
+  const source = {
+    returned: false,
+    ended: false,
+    taken: [] as number[],
+    takeReady(limit: number) {
+      source.taken.push(limit)
+      return left.splice(0, limit)
+    },
+    async next() {
+      const value = left.shift()
+      return value === undefined || source.ended
+        ? { done: true as const, value: undefined }
+        : { done: false as const, value }
+    },
+    async return() {
+      source.returned = true
+      return { done: true as const, value: undefined }
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+  return source
+}
+
+async function follow(
+  source: ReturnType<typeof createSource>,
+  options: { failsAt?: number; goneAt?: number; cost?: number } = {},
+) {
+  const eventOf = ({ data }: ExecutionResult) => data?.['event']
+  const results = await createExecutor(schema).subscribe(
+    { schema, document, rootValue: { event: () => source } },
+    (result) => result,
+    (result) => eventOf(result) === options.failsAt,
+    (result) => eventOf(result) === options.goneAt,
+    options.cost ?? 1,
+  )
+  if (!(Symbol.asyncIterator in results)) throw new Error('no stream')
+  return { next: async () => (await results.next()).value?.data?.['event'], results }
+}
+
+test('what is ready is worked on together, as far as its cost allows, and handed over in order', async () => {
+  for (const [cost, size] of [
+    [1, 50],
+    [100, 50],
+    [1_000, 5],
+    [10_000, 1],
+  ] as const) {
+    const source = createSource(7)
+    const { next } = await follow(source, { cost })
+    const seen = []
+    for (let i = 0; i < 8; i++) seen.push(await next())
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, undefined])
+    expect(source.taken[0]).toBe(size - 1)
+  }
+})
+
+test('what is gone is left out', async () => {
+  const { next } = await follow(createSource(3), { goneAt: 2 })
+  expect([await next(), await next(), await next()]).toEqual([1, 3, undefined])
+})
+
+test('an event that goes on failing ends the stream and its source: nothing behind it is handed over', async () => {
+  const source = createSource(5)
+  const { next, results } = await follow(source, { failsAt: 3 })
+  expect([await next(), await next()]).toEqual([1, 2])
+  await expect(results.next()).rejects.toThrow('could not be handed over')
+  expect(source.returned).toBe(true)
+  expect(await results.next()).toEqual({ done: true, value: undefined })
+})
+
+test('what was worked on when the source ended is not handed over', async () => {
+  const source = createSource(5)
+  const { next } = await follow(source)
+  expect(await next()).toBe(1)
+  source.ended = true
+  expect(await next()).toBeUndefined()
+})
