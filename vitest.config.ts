@@ -13,5 +13,7 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     teardownTimeout: 30_000,
+    // Whoever waits for a condition waits for it on a busy machine, too.
+    expect: { poll: { timeout: 10_000 } },
   },
 })
