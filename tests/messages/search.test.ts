@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseIdOf, uuidv7 } from '../../src/core/ids.ts'
+import { fewChats } from '../../src/features/messages/search.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
@@ -177,7 +178,7 @@ describe('who finds it', () => {
 /** More chats than are asked one by one. */
 async function joinCrowd(user: TestUser): Promise<void> {
   const { prisma } = app.app.services.store
-  const ids = Array.from({ length: 301 }, () => uuidv7())
+  const ids = Array.from({ length: fewChats + 1 }, () => uuidv7())
   await prisma.chat.createMany({ data: ids.map((id) => ({ id, kind: 'GROUP' as const, title: 'Crowd' })) })
   await prisma.chatMember.createMany({
     data: ids.map((id) => ({ id: uuidv7(), chatId: id, userId: rowId(user.id) })),

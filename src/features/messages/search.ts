@@ -16,7 +16,7 @@ export const longestQuery = 200
 /** Of the viewer's newest messages so many are looked at first: words that are everywhere fill a page from these. */
 const newest = 200
 /** Up to this many chats are asked one by one, for their newest messages and in the index. */
-const fewChats = 300
+export const fewChats = 1000
 /** Whoever is in more has their newest messages among these of the whole server. */
 const nearby = 2000
 
