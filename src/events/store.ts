@@ -1,4 +1,5 @@
 import type { KeyedHash } from '../core/keyed-hash.ts'
+import { createTurns, type Turns } from '../core/turns.ts'
 import type { Database, Statement, Transaction } from '../db/client.ts'
 import type { EventKind } from '../db/generated/prisma/client.ts'
 import { isDeadlock } from '../db/violations.ts'
@@ -40,6 +41,8 @@ export interface Store {
     work: (tx: WriteTransaction) => Promise<Result>,
     options?: { timeoutMs?: number },
   ): Promise<Result>
+  /** For writes that would wait for each other in the database: only one of them has a connection meanwhile. */
+  inTurn: Turns
   /** One statement that writes rows and their events by itself; the bell rings after it. */
   writeStatement<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>
 }
@@ -47,6 +50,7 @@ export interface Store {
 export function createStore(database: Database, bell: Bell, keyedHash: KeyedHash): Store {
   return {
     keyedHash,
+    inTurn: createTurns(),
     prisma: database.prisma,
     query: database.query,
     async write(work, { timeoutMs = 5_000 } = {}) {

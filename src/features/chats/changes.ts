@@ -20,7 +20,8 @@ export interface HeldChat {
 
 /**
  * One change to a chat, under its row's lock. Such changes take turns, by an advisory lock that comes before all
- * rows: else two that need each other's rows would wait until the database sees it, a second later.
+ * rows: else two that need each other's rows would wait until the database sees it, a second later. Within a process
+ * they wait without a connection.
  * @param lockMember whose membership the change ends. It is locked before the chat is, as sending does with the
  *   sender's own: whoever sends and is removed at the same moment does one after the other.
  * @throws NotFoundError when the viewer has no such chat
@@ -34,7 +35,7 @@ export async function changeChat<Result>(
 ): Promise<Result> {
   const id = parseIdOf('Chat', globalId)
   if (id === null) throw new NotFoundError('chat')
-  return writeWhileAccountsLast(store, async (tx) => {
+  const work = async (tx: WriteTransaction): Promise<Result> => {
     await tx.prisma.$executeRaw`
       SELECT pg_advisory_xact_lock(hashtextextended(${`chat:${id}`}, 0)) FROM chat_members
       WHERE chat_id = ${id}::uuid AND user_id = ${viewer.userId}::uuid`
@@ -54,7 +55,8 @@ export async function changeChat<Result>(
     const membership = await memberOf(tx.prisma, id, viewer.userId)
     if (chat === undefined || membership === null) throw new NotFoundError('chat')
     return change(tx, { ...chat, membership })
-  })
+  }
+  return store.inTurn(id, () => writeWhileAccountsLast(store, work))
 }
 
 export function memberOf(prisma: Transaction, chatId: string, userId: string): Promise<ChatMember | null> {
