@@ -157,11 +157,11 @@ describe('adding', () => {
     await member.run(SendMessage, { input })
     const [, answer] = (
       await late.run(
-        'query ($id: ID!) { chat(id: $id) { messages { edges { node { text replyTo { id } } } } } }',
+        'query ($id: ID!) { chat(id: $id) { messages { edges { node { text isReply replyTo { id } } } } } }',
         { id: chatId },
       )
     ).chat.messages.edges
-    expect(answer.node).toEqual({ text: 'an answer', replyTo: null })
+    expect(answer.node).toEqual({ text: 'an answer', isReply: true, replyTo: null })
     expect(await unreadOf(late, chatId)).toBe(1)
     // Who had joined before keeps what they saw.
     expect(await textsOf(stranger, chatId)).toContain('before')

@@ -40,7 +40,7 @@ const DeleteAccount = `mutation DeleteAccount($input: DeleteAccountInput!) { del
   __typename ... on DeleteAccountPayload { deletedUserId } ... on UserError { code } } }`
 const Erased = `subscription Erased($after: String) { events(after: $after) {
   __typename cursor
-  ... on AccountErased { chat { id memberCount } deletedUserId messages }
+  ... on AccountErased { chat { id memberCount } deletedUserId deletedMemberId messages }
   ... on MessageAdded { message { text } } } }`
 
 type Mode = 'KEEP_ANONYMOUS' | 'ERASE'
@@ -175,12 +175,21 @@ describe.each(modes)('%s', (mode) => {
     const { viewer } = await bob.run(EventCursor)
     const live = bob.subscribe(Erased)
     await live.started
+    const memberIds = await Promise.all(
+      chatIds.map(async (id) => {
+        const { chat } = await alice.run('query ($id: ID!) { chat(id: $id) { viewerMembership { id } } }', {
+          id,
+        })
+        return chat.viewerMembership.id
+      }),
+    )
     await erase(alice, mode)
     const expected = (messages: Mode) =>
-      chatIds.map((id) => ({
+      chatIds.map((id, i) => ({
         __typename: 'AccountErased',
         chat: { id, memberCount: 1 },
         deletedUserId: alice.id,
+        deletedMemberId: messages === 'ERASE' ? null : memberIds[i],
         messages,
       }))
     const next = async (type: string) => {
