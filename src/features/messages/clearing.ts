@@ -25,7 +25,9 @@ export async function clearChat(
     throw new ForbiddenError('Only the owner of the group can clear it.')
   }
   const clearedCount =
-    chat.kind === 'GROUP' ? await clearGroup(store, viewer, input) : await clearOwn(store, viewer, chat)
+    chat.kind === 'GROUP'
+      ? await clearGroup(store, viewer, input.chatId, chat)
+      : await clearOwn(store, viewer, chat)
   return { chat: await ownChat(store, viewer, chat.id), clearedCount }
 }
 
@@ -33,16 +35,20 @@ export async function clearChat(
  * A mark that every member's view begins behind: as fast for a million messages as for one. The texts go from
  * the database right afterwards (`purging.ts`).
  */
-async function clearGroup(store: Store, viewer: Viewer, input: { chatId: string }): Promise<number> {
+async function clearGroup(
+  store: Store,
+  viewer: Viewer,
+  globalId: string,
+  { id, lastSequence: through }: OwnChat,
+): Promise<number> {
   // Most of the counting is done before anyone has to wait for it.
-  const before = await accessChat(store, viewer, input.chatId)
-  const counted = await countStanding(store.prisma, before.id, { from: 0, to: before.lastSequence })
-  return changeChat(store, viewer, input.chatId, async ({ prisma, append }, chat) => {
+  const early = await countStanding(store.prisma, id, { from: 0, to: through })
+  return changeChat(store, viewer, globalId, async ({ prisma, append }, chat) => {
     if (chat.membership.role !== 'OWNER')
       throw new ForbiddenError('Only the owner of the group can clear it.')
     const { id: chatId, lastSequence } = chat
     if (chat.clearedThrough === lastSequence) return 0
-    const late = await countStanding(prisma, chatId, { from: before.lastSequence, to: lastSequence })
+    const late = await countStanding(prisma, chatId, { from: through, to: lastSequence })
     await prisma.chat.update({
       where: { id: chatId },
       data: { clearedThrough: lastSequence },
@@ -50,7 +56,8 @@ async function clearGroup(store: Store, viewer: Viewer, input: { chatId: string 
     })
     await prisma.chatMember.updateMany({ where: { chatId }, data: { hiddenThrough: lastSequence } })
     await append({ kind: 'CHAT_CLEARED', chatId, actorId: viewer.userId, sequence: lastSequence })
-    return counted + late
+    // Whoever cleared it meanwhile has counted those.
+    return chat.clearedThrough >= through ? late : early + late
   })
 }
 
