@@ -145,30 +145,21 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
   made.push(feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
   const backgroundStore = createStore(background, bell, keyedHash)
-  const eraser = createWorker({
-    name: 'erasure',
-    step: () => eraseStep(backgroundStore),
-    pollMs: erasurePollMs,
-    logger,
-  })
-  made.push(eraser.dispose)
-  const purger = createWorker({
-    name: 'purging',
-    step: () => purgeStep(backgroundStore),
-    pollMs: erasurePollMs,
-    logger,
-  })
-  made.push(purger.dispose)
-  const pruning = createWorker({
-    name: 'pruning',
-    step: async () =>
+  const startWorker = (name: string, pollMs: number, step: () => Promise<boolean>) => {
+    const worker = createWorker({ name, step, pollMs, logger })
+    made.push(worker.dispose)
+    return worker
+  }
+  const eraser = startWorker('erasure', erasurePollMs, () => eraseStep(backgroundStore))
+  const purger = startWorker('purging', erasurePollMs, () => purgeStep(backgroundStore))
+  startWorker(
+    'pruning',
+    pruneMs,
+    async () =>
       (await pruneBudgets(background.query)) ||
       (await pruneSessions(backgroundStore)) ||
       pruneReservedUsernames(backgroundStore),
-    pollMs: pruneMs,
-    logger,
-  })
-  made.push(pruning.dispose)
+  )
   const exporter = createExporter({ database: background, logger })
   made.push(exporter.dispose)
   const links = createExportLinks(options.jwtSecrets)
