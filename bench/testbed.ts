@@ -85,7 +85,7 @@ export async function prepare(graphql: string, databaseUrl: string) {
 export async function startParley(
   databaseUrl: string,
   env: Record<string, string>,
-): Promise<{ graphql: string; stop: () => Promise<void> }> {
+): Promise<{ graphql: string; pid: number | undefined; stop: () => Promise<void> }> {
   const port = await freePort()
   const child = await startServer(['dist/main.js', 'serve'], 'listening|ready|Parley', {
     NODE_ENV: 'production',
@@ -95,7 +95,7 @@ export async function startParley(
     LOG_LEVEL: 'info',
     ...env,
   })
-  return { graphql: `http://127.0.0.1:${port}/graphql`, stop: () => stop(child) }
+  return { graphql: `http://127.0.0.1:${port}/graphql`, pid: child.pid, stop: () => stop(child) }
 }
 
 async function stop(child: ChildProcess): Promise<void> {

@@ -1,16 +1,20 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { createFairGate } from './core/gate.ts'
 import { createKeyedHash } from './core/keyed-hash.ts'
 import { createLogger, type Logger } from './core/logger.ts'
+import { createMetrics, type Metrics } from './core/metrics.ts'
+import { createParts, type Parts } from './core/parts.ts'
+import { spareWords } from './core/sparing-logger.ts'
 import { createWorker } from './core/worker.ts'
 import { createDatabase, type Database } from './db/client.ts'
+import { poolSizes } from './db/connections.ts'
 import { loadHashKey } from './db/hash-key.ts'
+import { isDatabaseUnavailable } from './db/unavailable.ts'
 import { createBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
-import { createPostgresSignals } from './events/signals.ts'
+import { pruneLog } from './events/retention.ts'
+import type { Signals } from './events/signals.ts'
+import { createPostgresSignals } from './events/signals-postgres.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createIsCommonPassword } from './features/auth/common-passwords.ts'
@@ -27,15 +31,16 @@ import { createTyping } from './features/presence/typing.ts'
 import { eraseStep } from './features/privacy/erasure.ts'
 import { createExportLinks } from './features/privacy/export-links.ts'
 import { createExporter } from './features/privacy/exporter.ts'
-import { hydrate } from './features/realtime/delivery.ts'
+import { hydrate, sizeOf } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
 import { createSchema } from './graphql/schema.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createExportSender } from './http/exports.ts'
 import { findUnreadiness } from './http/health.ts'
+import { createMetricsSender } from './http/metrics.ts'
 import { createOrigins } from './http/origins.ts'
-import { createHttpServer, graphqlPath, listen } from './http/server.ts'
-import { createWebSocketServer } from './http/websocket.ts'
+import { createHttpServer, graphqlPath, type HttpServer, listen } from './http/server.ts'
+import { createWebSocketServer, type WebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
 import type { Budgets } from './limits/budgets.ts'
 import { createFallbackBudgets } from './limits/fallback.ts'
@@ -51,8 +56,14 @@ export interface App {
   readonly database: Database
   /** The connections of live delivery and authentication. */
   readonly control: Database
-  /** Stops accepting, closes sockets so that clients reconnect elsewhere, and frees everything. */
+  readonly metrics: Metrics
+  /**
+   * Stops accepting, lets requests finish, closes sockets so that clients reconnect elsewhere, and frees everything.
+   * Takes as long as its slowest part, a database that hangs among them.
+   */
   dispose(): Promise<void>
+  /** The parts that have not been freed yet. */
+  readonly undisposed: readonly string[]
 }
 
 /** What an app is made from, beyond the environment. */
@@ -64,6 +75,10 @@ export interface AppOptions {
   readonly demo?: boolean
   /** @default by `config.logLevel`, readable in a terminal */
   readonly logger?: Logger
+  /** Whether `/metrics` tells of the process, too. @default false */
+  readonly processMetrics?: boolean
+  /** What `/metrics` answers. @default the metrics of this app */
+  readonly renderMetrics?: () => Promise<string>
   /** Tests do not want to wait. @default `liveTimings` */
   readonly timings?: Partial<LiveTimings>
 }
@@ -74,59 +89,74 @@ const searchesAtATime = 2
 const searchesOfOne = 20
 /** How soon a process notices an erasure, or a clearing, that another one began and did not finish. */
 const erasurePollMs = 30_000
-const drainMs = 5_000
+/** How long requests, and operations on sockets, may take to finish: longer than a lock is waited for. */
+const drainMs = 6_000
 /** How often to look for rows that have served their time. */
 const pruneMs = 60_000
-/** A connection of ours that is silent for this long is taken for dead. */
+/** How long a statement may take that a client waits for, and one that all of them wait for. */
+const clientTimeoutMs = 10_000
 const controlTimeoutMs = 5_000
 
 /** The only place where the parts are put together. */
 export async function startApp(options: AppOptions): Promise<App> {
-  // What was made last is let go first, also where the start fails half way.
-  const made: (() => Promise<void>)[] = []
-  const dispose = async (): Promise<void> => {
-    for (const disposePart of made.splice(0).reverse()) await disposePart()
-  }
+  const logger = spareWords(
+    options.logger ?? createLogger({ level: options.config.logLevel, pretty: process.stdout.isTTY }),
+    isDatabaseUnavailable,
+  )
+  const parts = createParts(logger)
   try {
-    return { ...(await assemble(options, made)), dispose }
+    const app = await assemble(options, logger, parts)
+    return {
+      ...app,
+      dispose: parts.dispose,
+      get undisposed() {
+        return parts.left
+      },
+    }
   } catch (error) {
-    await dispose()
+    await parts.dispose()
     throw error
   }
 }
 
-async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Promise<Omit<App, 'dispose'>> {
+async function assemble(
+  options: AppOptions,
+  logger: Logger,
+  parts: Parts,
+): Promise<Omit<App, 'dispose' | 'undisposed'>> {
   const { config } = options
-  const logger = options.logger ?? createLogger({ level: config.logLevel, pretty: process.stdout.isTTY })
+  const metrics = createMetrics({ process: options.processMetrics ?? false })
   const database = createDatabase({
     url: options.databaseUrl,
+    poolSize: config.databasePoolSize,
+    statementTimeoutMs: clientTimeoutMs,
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
-  made.push(database.dispose)
+  parts.add('database', database.dispose)
   // Live delivery and the question who is asking must not stand in line behind what clients ask for.
   const control = createDatabase({
     url: options.databaseUrl,
-    poolSize: 3,
-    queryTimeoutMs: controlTimeoutMs,
+    poolSize: poolSizes.control,
+    statementTimeoutMs: controlTimeoutMs,
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
-  made.push(control.dispose)
+  parts.add('control connections', control.dispose)
   // Work in the background goes on for minutes: of what clients ask for it takes nothing away.
   const background = createDatabase({
     url: options.databaseUrl,
-    poolSize: 3,
+    poolSize: poolSizes.background,
     onError: (error) => logger.warn({ err: error }, 'a database connection was lost'),
   })
-  made.push(background.dispose)
-  const signals = createPostgresSignals({ database: control, logger })
-  made.push(signals.dispose)
+  parts.add('background connections', background.dispose)
+  const signals = await createSignals({ database: control, config, logger })
+  parts.add('signals', signals.dispose)
   const bell = createBell(signals)
   const keyedHash = createKeyedHash(await loadHashKey(control, options.jwtSecrets, logger))
   const store = createStore(database, bell, keyedHash)
   if (config.production && !config.rateLimits) {
     logger.warn('RATE_LIMITS is off: anyone may try passwords without end')
   }
-  const budgets = await createBudgets({ database, config, logger, made })
+  const budgets = await createBudgets({ database, config, logger, parts })
   const [auth, feed] = await Promise.all([
     createAuth({
       store: createStore(control, bell, keyedHash),
@@ -139,15 +169,18 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
       control,
       bell,
       logger,
+      metrics,
       hydrate: (events, through) => hydrate(createStore(through, bell, keyedHash), events),
+      sizeOf,
     }),
   ])
-  made.push(feed.dispose)
+  parts.add('feed', feed.dispose)
   feed.onSessionRevoked(auth.authenticator.forget)
+  feed.onLost(auth.authenticator.forgetAll)
   const backgroundStore = createStore(background, bell, keyedHash)
   const startWorker = (name: string, pollMs: number, step: () => Promise<boolean>) => {
     const worker = createWorker({ name, step, pollMs, logger })
-    made.push(worker.dispose)
+    parts.addBusy(name, worker.dispose)
     return worker
   }
   const eraser = startWorker('erasure', erasurePollMs, () => eraseStep(backgroundStore))
@@ -160,16 +193,21 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
       (await pruneSessions(backgroundStore)) ||
       pruneReservedUsernames(backgroundStore),
   )
+  startWorker('log retention', pruneMs, async () => {
+    const { pruned, more } = await pruneLog(background, config.eventRetentionSeconds)
+    metrics.eventsPruned.inc(pruned)
+    return more
+  })
   const exporter = createExporter({ database: background, logger })
-  made.push(exporter.dispose)
+  parts.addBusy('exports', exporter.dispose)
   const links = createExportLinks(options.jwtSecrets)
   const timings = { ...liveTimings, ...options.timings }
   const live = { query: control.query, signals, logger, timings }
   const typing = createTyping(live)
-  made.push(async () => typing.dispose())
+  parts.add('typing', typing.dispose)
   const presence = createPresenceWatch(live)
   feed.onEntries(presence.consider)
-  made.push(async () => presence.dispose())
+  parts.add('presence', presence.dispose)
   const online = createOnline(live)
   const services: Services = {
     store,
@@ -188,6 +226,7 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     services,
     introspection: config.introspection,
     suggestions: !config.production,
+    metrics,
   })
   const { authenticator } = auth
   const origins = createOrigins(config.corsOrigins)
@@ -198,11 +237,16 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     addressOf,
     findUnreadiness: () => findUnreadiness(database, feed),
     sendExport: createExportSender({ store, links, onSessionRevoked: feed.onSessionRevoked }),
+    sendMetrics: createMetricsSender({
+      access: config.metrics,
+      render: options.renderMetrics ?? (() => metrics.registry.metrics()),
+    }),
     onConnected: online.enter,
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,
     logger,
+    heartbeatMs: timings.heartbeatMs,
   })
   const { server } = http
   const sockets = createWebSocketServer({
@@ -215,29 +259,77 @@ async function assemble(options: AppOptions, made: (() => Promise<void>)[]): Pro
     feed,
     onConnected: online.enter,
     logger,
+    heartbeatMs: timings.heartbeatMs,
   })
-  made.push(async () => {
-    // Nobody is kept online by a request that takes its time to finish.
-    await Promise.all([online.dispose(), http.close(drainMs), sockets.dispose()])
-  })
+  // Nobody is kept online by a request that takes its time to finish.
+  parts.addBusy('online', online.dispose)
+  parts.addBusy('requests', () => http.close(drainMs))
+  parts.addBusy('sockets', () => sockets.close(drainMs))
+  watchMetrics(metrics, { feed, http, sockets, databases: { main: database, control, background } })
   const port = await listen(server, config.host, config.port)
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return { url: `http://${host}:${port}`, port, services, database, control }
+  return { url: `http://${host}:${port}`, port, services, database, control, metrics }
 }
 
-/** Redis where there is one. Its client takes a while to load, for the few who have. */
+function watchMetrics(
+  metrics: Metrics,
+  sources: {
+    feed: Services['feed']
+    http: HttpServer
+    sockets: WebSocketServer
+    databases: Record<string, Database>
+  },
+): void {
+  const { feed, http, sockets, databases } = sources
+  metrics.watch('sockets', 'WebSockets that are open.', () => sockets.connections)
+  metrics.watch('streams', 'Streams of server-sent events that are open.', () => http.streams)
+  metrics.watch('subscribed_users', 'Users who are subscribed to the log.', () => feed.stats.users)
+  metrics.watch(
+    'tail_lag_ms',
+    'How long ago the log was read last: up to 500 at rest.',
+    () => feed.lag,
+    'max',
+  )
+  metrics.watch('log_position', 'Up to where the log has been handed over.', () => feed.position, 'max')
+  metrics.watch(
+    'backlog_events',
+    'Events that wait for subscriptions to take them.',
+    () => feed.stats.waiting.events,
+  )
+  metrics.watch('backlog_bytes', 'What those take in memory, about.', () => feed.stats.waiting.bytes)
+  for (const [pool, database] of Object.entries(databases)) {
+    metrics.watchStates(
+      `database_${pool}_connections`,
+      `Connections of the ${pool} pool; waiting: work that has none.`,
+      () => database.connections,
+    )
+  }
+}
+
+/** Over Redis where there is one. Its client takes a while to load, for the few who have. */
+async function createSignals(options: {
+  database: Database
+  config: Config
+  logger: Logger
+}): Promise<Signals> {
+  const { redisUrl: url } = options.config
+  if (url === null) return createPostgresSignals(options)
+  return (await import('./events/signals-redis.ts')).createRedisSignals({ ...options, url })
+}
+
+/** In Redis where there is one. */
 async function createBudgets(options: {
   database: Database
   config: Config
   logger: Logger
-  made: (() => Promise<void>)[]
+  parts: Parts
 }): Promise<Budgets> {
   const { config, logger } = options
   const otherwise = createPostgresBudgets(options.database.query)
   if (config.redisUrl === null || !config.rateLimits) return otherwise
   const { createRedisBudgets } = await import('./limits/redis.ts')
   const first = await createRedisBudgets({ url: config.redisUrl, logger })
-  options.made.push(first.dispose)
+  options.parts.add('budgets', first.dispose)
   return createFallbackBudgets({ first, otherwise, logger })
 }
 
@@ -262,17 +354,4 @@ export async function createAuth(options: {
     isCommonPassword: createIsCommonPassword(config.production ? null : seedPassword),
     limits: options.limits,
   }
-}
-
-/** The signing secrets: the configured ones, or one made up once and kept in the data folder. */
-export function loadJwtSecrets(config: Config): readonly string[] {
-  if (config.jwtSecrets !== null) return config.jwtSecrets
-  const file = join(config.dataDir, 'jwt-secret')
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
-  try {
-    writeFileSync(file, randomBytes(48).toString('base64url'), { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
-  return [readFileSync(file, 'utf8').trim()]
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
@@ -8,13 +9,19 @@ export interface Config {
   readonly production: boolean
   /** Null: an embedded Postgres under `dataDir`. */
   readonly databaseUrl: string | null
+  /** Connections for what clients ask for, in each process. */
+  readonly databasePoolSize: number
   readonly dataDir: string
   readonly host: string
   readonly port: number
+  /** Processes that share the port. */
+  readonly workers: number
   /** The first signs, all verify. Null: a generated one, kept in `dataDir`. */
   readonly jwtSecrets: readonly string[] | null
   readonly accessTokenTtlSeconds: number
   readonly refreshTokenTtlSeconds: number
+  /** How far back the log goes, and with it how long a client may have been away. */
+  readonly eventRetentionSeconds: number
   /** Null: any origin on this machine. */
   readonly corsOrigins: readonly string[] | null
   readonly rateLimits: boolean
@@ -22,6 +29,8 @@ export interface Config {
   readonly trustedProxies: number
   /** Null: Postgres does what Redis would do. */
   readonly redisUrl: string | null
+  /** Who may read `/metrics`. */
+  readonly metrics: 'private' | 'on' | 'off'
   readonly introspection: boolean
   readonly graphiql: boolean
   readonly seed: 'demo' | 'none' | null
@@ -52,14 +61,22 @@ const list = z.string().transform((value) =>
     .filter((item) => item !== ''),
 )
 
+const maxWorkers = 64
+
 const environment = z.object({
   NODE_ENV: z
     .enum(['development', 'production', 'test'], 'must be development, production or test')
     .optional(),
   DATABASE_URL: z.string().refine(isPostgresUrl, 'must be a postgres:// or postgresql:// address').optional(),
+  DATABASE_POOL_SIZE: integer(2, 200).default(10),
   DATA_DIR: z.string().default('.data'),
   HOST: z.string().default('127.0.0.1'),
   PORT: integer(0, 65535).default(4000),
+  WORKERS: z
+    .string()
+    .regex(/^(auto|[1-9]|[1-5]\d|6[0-4])$/, 'must be auto or a number from 1 to 64')
+    .transform((value) => (value === 'auto' ? Math.min(availableParallelism(), maxWorkers) : Number(value)))
+    .default(1),
   JWT_SECRET: list
     .refine((secrets) => secrets.length > 0, 'must not be empty')
     .refine(
@@ -69,6 +86,7 @@ const environment = z.object({
     .optional(),
   ACCESS_TOKEN_TTL: integer(10, 3600).default(600),
   REFRESH_TOKEN_TTL: integer(60, 31_536_000).default(2_592_000),
+  EVENT_RETENTION: integer(60, 315_360_000).default(2_592_000),
   CORS_ORIGINS: list
     .superRefine((origins, context) => {
       for (const origin of origins.filter((each) => !isOrigin(each))) {
@@ -84,6 +102,7 @@ const environment = z.object({
     .transform((value) => (value === 'off' ? 0 : value === 'on' ? 1 : Number(value)))
     .optional(),
   REDIS_URL: z.string().refine(isRedisUrl, 'must be a redis:// or rediss:// address').optional(),
+  METRICS: z.enum(['private', 'on', 'off'], 'must be private, on or off').default('private'),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),
   SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
@@ -123,16 +142,20 @@ export function parseConfig(
   return {
     production,
     databaseUrl: values.DATABASE_URL ?? null,
+    databasePoolSize: values.DATABASE_POOL_SIZE,
     dataDir: resolve(values.DATA_DIR),
     host: values.HOST,
     port: values.PORT,
+    workers: values.WORKERS,
     jwtSecrets: values.JWT_SECRET ?? null,
     accessTokenTtlSeconds: values.ACCESS_TOKEN_TTL,
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL,
+    eventRetentionSeconds: values.EVENT_RETENTION,
     corsOrigins: values.CORS_ORIGINS ?? (production ? [] : null),
     rateLimits: values.RATE_LIMITS ?? true,
     trustedProxies: values.TRUST_PROXY ?? 0,
     redisUrl: values.REDIS_URL ?? null,
+    metrics: values.METRICS,
     introspection: values.INTROSPECTION ?? !production,
     graphiql: values.GRAPHIQL ?? !production,
     seed: values.SEED ?? null,

@@ -25,6 +25,8 @@ async function main(command: string | undefined, args: readonly string[]): Promi
   switch (command) {
     case 'serve':
       return (await import('./cli/serve.ts')).serve(parseConfig(readEnvironment()), readEnvironment())
+    case 'worker':
+      return (await import('./cli/worker.ts')).work()
     case 'migrate':
       return (await import('./cli/migrate.ts')).migrateDatabase(parseConfig(readEnvironment(), 'maintain'))
     case 'seed': {

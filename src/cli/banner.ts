@@ -1,14 +1,14 @@
-import type { App } from '../app.ts'
 import type { Config } from '../config.ts'
 import type { Logger } from '../core/logger.ts'
 import { seedPassword } from '../seed/rows.ts'
 import type { OpenDatabase } from './database.ts'
 import { version } from './version.ts'
+import type { Address } from './workers.ts'
 
 export interface Announcement {
   readonly config: Config
   readonly logger: Logger
-  readonly app: App
+  readonly address: Address
   readonly database: OpenDatabase
   /** Whether the demo accounts are there. */
   readonly demo: boolean
@@ -19,14 +19,18 @@ export interface Announcement {
  * the log.
  */
 export function announce(announcement: Announcement): void {
-  const { config, logger, app, database } = announcement
-  const url = reachableUrl(config, app)
+  const { config, logger, address, database } = announcement
+  const url = reachableUrl(config, address)
   if (process.stdout.isTTY && !config.production) console.log(block(announcement, url))
-  else logger.info({ version, url, database: database.place }, 'Parley is ready')
+  else {
+    const redis = config.redisUrl === null ? null : new URL(config.redisUrl).host
+    const { workers } = config
+    logger.info({ version, url, database: database.place, redis, workers }, 'Parley is ready')
+  }
 }
 
 /** All addresses of the machine are not an address to visit. */
-function reachableUrl({ host }: Config, { url, port }: App): string {
+function reachableUrl({ host }: Config, { url, port }: Address): string {
   return host === '0.0.0.0' || host === '::' ? `http://localhost:${port}` : url
 }
 
@@ -37,6 +41,8 @@ function block({ config, database, demo }: Announcement, url: string): string {
     ['WebSocket', `${url.replace('http', 'ws')}/graphql`],
     ['Welcome', `${url}/`],
     ['Database', database.place],
+    ...(config.redisUrl === null ? [] : [['Redis', new URL(config.redisUrl).host]]),
+    ...(config.workers === 1 ? [] : [['Workers', String(config.workers)]]),
     ...(demo ? [['Log in', `alice, bob or charlie, password ${seedPassword}`]] : []),
     ['Stop', 'Ctrl-C'],
   ]

@@ -24,6 +24,8 @@ export interface OpenOptions {
   readonly attach?: boolean
   /** Refuse to begin an embedded database where there is none. @default false */
   readonly existing?: boolean
+  /** What an embedded server must have to spare. @default 100 */
+  readonly connections?: number
 }
 
 /**
@@ -43,7 +45,7 @@ export async function openDatabase(config: Config, options: OpenOptions): Promis
 }
 
 async function openEmbedded(dataDir: string, options: OpenOptions): Promise<OpenDatabase> {
-  const { onWarning, onExit, attach = false, existing = false } = options
+  const { onWarning, onExit, attach = false, existing = false, connections } = options
   const place = `embedded PostgreSQL in ${dataDir}`
   if (existing && !existsSync(join(dataDir, 'postgres'))) {
     throw new StartupError(
@@ -51,7 +53,12 @@ async function openEmbedded(dataDir: string, options: OpenOptions): Promise<Open
     )
   }
   try {
-    const server = await startEmbeddedPostgres({ dataDir, onWarning, ...(onExit && { onExit }) })
+    const server = await startEmbeddedPostgres({
+      dataDir,
+      onWarning,
+      ...(onExit && { onExit }),
+      ...(connections && { maxConnections: connections }),
+    })
     try {
       await migrate(server.url)
     } catch (error) {

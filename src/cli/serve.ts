@@ -1,13 +1,17 @@
 import type { App } from '../app.ts'
 import type { Config } from '../config.ts'
 import { createLogger, type Logger } from '../core/logger.ts'
+import { connectionsOfProcess, countAllowedConnections } from '../db/connections.ts'
 import { StartupError } from '../db/startup-error.ts'
 import { hasDemoLogins, seedDemo } from '../seed/demo.ts'
 import { checkAddress, explainListenError } from './address.ts'
 import { announce } from './banner.ts'
 import { type OpenDatabase, openDatabase } from './database.ts'
+import { drain, endInTime } from './drain.ts'
 import { exitSoon } from './failure.ts'
+import { loadJwtSecrets } from './jwt-secrets.ts'
 import { onOrphaned, onStopSignal } from './signals.ts'
+import { type Address, forkWorkers, type Server } from './workers.ts'
 
 /**
  * Runs the server until it is told to end (exit code 0) or its database is lost (one line, exit code 1).
@@ -18,12 +22,20 @@ export async function serve(config: Config, environment: Record<string, string |
   const stop = createStop(environment)
   try {
     const running = await start(config, logger, stop)
-    if (!stop.isRequested()) announce({ config, logger, ...running })
+    if (running === null) return exitSoon()
+    const isAnnounced = !stop.isRequested()
+    if (isAnnounced) announce({ config, logger, ...running })
     const problem = await stop.requested
     if (problem !== null) return await endWithout(running, logger, problem)
     if (process.stdout.isTTY) console.log('\nStopping. Press Ctrl-C again to stop at once.')
-    await running.app.dispose()
+    else if (isAnnounced) logger.info('Parley is stopping')
+    endInTime(logger)
+    const begun = performance.now()
+    await running.server.dispose()
     await running.database.dispose()
+    if (isAnnounced && !process.stdout.isTTY) {
+      logger.info({ ms: Math.round(performance.now() - begun) }, 'Parley has stopped')
+    }
     exitSoon()
   } finally {
     stop.dispose()
@@ -64,37 +76,64 @@ function createStop(environment: Record<string, string | undefined>): Stop {
 }
 
 interface Running {
-  readonly app: App
+  readonly server: Server
+  readonly address: Address
   readonly database: OpenDatabase
   readonly demo: boolean
 }
 
-async function start(config: Config, logger: Logger, stop: Stop): Promise<Running> {
+/** @returns null where it was told to end before it could start, which the same Ctrl-C may have kept it from */
+async function start(config: Config, logger: Logger, stop: Stop): Promise<Running | null> {
   await checkAddress(config)
-  const opening = openSeeded(config, logger, stop)
   // Loading the server takes about as long as starting Postgres does: at the same time, then.
-  const loading = import('../app.ts')
-  const [opened, loaded] = await Promise.allSettled([opening, loading])
-  if (opened.status === 'rejected') throw opened.reason
-  const { database, demo } = opened.value
+  const server = config.workers > 1 ? forkWorkers(config.workers, logger) : loadServer(logger)
+  let database: OpenDatabase | null = null
   try {
-    if (loaded.status === 'rejected') throw loaded.reason
-    const { loadJwtSecrets, startApp } = loaded.value
-    const jwtSecrets = checkSecrets(() => loadJwtSecrets(config), config)
-    const app = await startApp({ config, databaseUrl: database.url, jwtSecrets, logger, demo })
-    return { database, demo, app }
+    const seeded = await openSeeded(config, logger, stop)
+    database = seeded.database
+    const jwtSecrets = loadJwtSecrets(config)
+    const address = await server.start({ config, databaseUrl: database.url, jwtSecrets, demo: seeded.demo })
+    return { ...seeded, server, address }
   } catch (error) {
-    await database.dispose()
-    throw explainListenError(error, config)
+    await server.dispose()
+    await database?.dispose()
+    if (!stop.isRequested()) throw explainListenError(error, config)
+    const problem = await stop.requested
+    if (problem !== null) throw new StartupError(problem)
+    return null
   }
 }
 
-async function openSeeded(config: Config, logger: Logger, stop: Stop): Promise<Omit<Running, 'app'>> {
+/** A server in this process. */
+function loadServer(logger: Logger): Server {
+  const loading = import('../app.ts')
+  loading.catch(() => {})
+  let app: App | null = null
+  return {
+    async start(options) {
+      const { startApp } = await loading
+      app = await startApp({ ...options, logger, processMetrics: true })
+      return app
+    },
+    async dispose() {
+      if (app !== null) await drain(app, logger)
+    },
+  }
+}
+
+async function openSeeded(
+  config: Config,
+  logger: Logger,
+  stop: Stop,
+): Promise<Pick<Running, 'database' | 'demo'>> {
+  const needed = config.workers * connectionsOfProcess(config.databasePoolSize)
   const database = await openDatabase(config, {
     onWarning: (message) => logger.warn(message),
     onExit: (message) => stop.request(message),
+    connections: needed + sparedConnections,
   })
   try {
+    if (!database.embedded) await warnOfConnections(database.url, needed, logger)
     if (config.seed === 'demo' || (config.seed === null && database.embedded && !config.production)) {
       await seedDemo({ databaseUrl: database.url, when: config.seed === 'demo' ? 'empty' : 'fresh' })
     }
@@ -105,28 +144,26 @@ async function openSeeded(config: Config, logger: Logger, stop: Stop): Promise<O
   }
 }
 
-/** A key that cannot be read, or is not one, is found here and not at the first login. */
-function checkSecrets(load: () => readonly string[], config: Config): readonly string[] {
-  const repair = `delete the file jwt-secret in ${config.dataDir} for a new one, and everyone logs in anew`
-  let secrets: readonly string[]
-  try {
-    secrets = load()
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new StartupError(`The signing secret cannot be read (${reason}): ${repair}`, { cause: error })
-  }
-  if (secrets.every((secret) => Buffer.byteLength(secret) >= 32)) return secrets
-  throw new StartupError(`The signing secret is damaged: ${repair}`)
+/** Of an embedded database, for other commands and whoever looks into it. */
+const sparedConnections = 50
+
+async function warnOfConnections(databaseUrl: string, needed: number, logger: Logger): Promise<void> {
+  const allowed = await countAllowedConnections(databaseUrl)
+  if (needed <= allowed) return
+  logger.warn(
+    { needed, allowed },
+    `${needed} database connections may be needed, and the server allows ${allowed}: raise its max_connections, or lower DATABASE_POOL_SIZE or WORKERS`,
+  )
 }
 
 /** How long the server may take to end without its database, in milliseconds. */
 const patienceMs = 5_000
 
 /** Nothing that it says from here on adds to what is wrong. */
-async function endWithout({ app, database }: Running, logger: Logger, problem: string): Promise<void> {
+async function endWithout({ server, database }: Running, logger: Logger, problem: string): Promise<void> {
   logger.level = 'silent'
   setTimeout(() => process.exit(1), patienceMs).unref()
-  await app.dispose()
+  await server.dispose()
   await database.dispose()
   throw new StartupError(problem)
 }

@@ -18,7 +18,7 @@ export interface StopSignals {
  * Listens for the wish that the process end. It is for the caller to follow it; a second signal does not wait for that
  * and ends the process at once, by way of its exit listeners, of which the embedded Postgres has one.
  */
-export function onStopSignal(): StopSignals {
+export function onStopSignal(signals: readonly NodeJS.Signals[] = stopSignals): StopSignals {
   let firstAt: number | null = null
   let listener: (signal: NodeJS.Signals) => void = () => {}
   const first = new Promise<NodeJS.Signals>((resolve) => {
@@ -31,11 +31,11 @@ export function onStopSignal(): StopSignals {
       }
     }
   })
-  for (const signal of stopSignals) process.on(signal, listener)
+  for (const signal of signals) process.on(signal, listener)
   return {
     first,
     dispose() {
-      for (const signal of stopSignals) process.off(signal, listener)
+      for (const signal of signals) process.off(signal, listener)
     },
   }
 }

@@ -7,6 +7,8 @@ export type Lifetime = (fail: (reason: Error) => void) => () => void
  */
 export interface Mailbox<Value> extends AsyncIterableIterator<Value> {
   put(key: string, value: Value): void
+  /** Whether it has ended: what was taken before and not handed on is not for the reader any more. */
+  readonly ended: boolean
   /** Once: the reader gets the reason for the end instead of what waits. */
   endWith(lifetime: Lifetime): void
 }
@@ -62,6 +64,9 @@ export function createMailbox<Value>(size: number, onClose: () => void): Mailbox
         close()
       })
       if (closed) release()
+    },
+    get ended() {
+      return closed
     },
     async next() {
       for (;;) {

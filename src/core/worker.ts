@@ -32,7 +32,7 @@ export function createWorker(options: {
         more = await options.step()
       } catch (error) {
         if (disposed) return
-        options.logger.error({ err: error, worker: options.name }, 'background work failed; trying again')
+        options.logger.error({ err: error, work: options.name }, 'background work failed; trying again')
       }
       // It takes half of the time at most: whoever waits for an answer comes first.
       await (more ? pause(performance.now() - begun, false) : pause(options.pollMs, true))

@@ -1,6 +1,9 @@
 import { isDeadlock } from './violations.ts'
 
-/** What Postgres, its driver and Prisma say when there is no database to talk to right now, or no getting through. */
+/**
+ * What Postgres, its driver and Prisma say when there is no database to talk to right now, or no getting through, and
+ * what a process says that is about to end.
+ */
 const codes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -28,8 +31,10 @@ const codes = new Set([
   // No connection became free for a transaction.
   'P2028',
 ])
+/** Prisma tells the code of a statement of ours in words alone. */
+const codeInWords = /Code: `(\w{5})`/
 const words =
-  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not currently accepting connections|Can't reach database server/
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not (?:currently|yet) accepting connections|Can't reach database server|Client has encountered a connection error|Cannot use a pool after calling end/
 
 /** Whether an operation failed for want of a database, so that trying again later is all there is to do. */
 export function isDatabaseUnavailable(error: unknown): boolean {
@@ -37,6 +42,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   const { code, cause } = error as { code?: unknown; cause?: unknown }
   return (
     (typeof code === 'string' && codes.has(code)) ||
+    codes.has(codeInWords.exec(error.message)?.[1] ?? '') ||
     isDeadlock(error) ||
     words.test(error.message) ||
     isDatabaseUnavailable(cause)

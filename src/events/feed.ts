@@ -1,16 +1,21 @@
 import { RequestError, tokenRefused } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { createLru } from '../core/lru.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { Database } from '../db/client.ts'
 import type { Bell } from './bell.ts'
-import { createLogCursors, type LogCursors } from './cursor.ts'
+import { createLogCursors, cursorExpired, type LogCursors } from './cursor.ts'
+import { createEpochs } from './epochs.ts'
 import type { EventKind, LogEvent } from './event.ts'
+import { createGapDetector } from './gaps.ts'
 import { createHub, type Hub } from './hub.ts'
+import { readLogState } from './log-state.ts'
 import { createLogReader, type Following, follow, type LogReader, type Positioned } from './reader.ts'
 import { createTailer, headStatement } from './tailer.ts'
 
 /** The log as features use it: followed live, read in pages, or asked where it stands. */
 export interface Feed<Delivery extends Positioned> {
+  /** Of the log that is followed now: another one after it was lost. */
   readonly cursors: LogCursors
   /** How long ago the log was read last, in milliseconds: half a second when all is well. */
   readonly lag: number
@@ -36,8 +41,22 @@ export interface Feed<Delivery extends Positioned> {
   watchSession(viewer: FollowRequest<Delivery>['viewer'], fail: (reason: Error) => void): () => void
   /** Hears of each batch of the log after it was handed over. @returns a function that stops it */
   onEntries(listener: (events: readonly LogEvent[]) => void): () => void
-  readonly stats: Hub<Delivery>['stats']
+  /**
+   * Hears that the log cannot be followed from where it was, so that something may have been missed. Subscriptions
+   * have ended with `CURSOR_EXPIRED` by then. @returns a function that stops it
+   */
+  onLost(listener: () => void): () => void
+  readonly stats: FeedStats
   dispose(): Promise<void>
+}
+
+export interface FeedStats {
+  /** Users with subscriptions. */
+  readonly users: number
+  /** Subscriptions to the log. */
+  readonly listeners: number
+  /** What waits for them to take it, all together. */
+  readonly waiting: { readonly events: number; readonly bytes: number }
 }
 
 export interface FollowRequest<Delivery> {
@@ -64,31 +83,61 @@ export async function createFeed<Delivery extends Positioned>(options: {
   control: Database
   bell: Bell
   logger: Logger
+  metrics: Metrics
   /** Loads what entries speak of, through the database that it is given. */
   hydrate: (events: readonly LogEvent[], through: Database) => Promise<Map<number, Delivery>>
+  /** What a delivery takes in memory, in bytes, about. */
+  sizeOf: (delivery: Delivery) => number
 }): Promise<Feed<Delivery>> {
-  const { database, control, bell, logger } = options
+  const { database, control, bell, logger, metrics, sizeOf } = options
   const hydrate = (events: readonly LogEvent[]) => options.hydrate(events, database)
-  const cursors = await createLogCursors(database)
   const reader: LogReader = createLogReader(database)
   const hub = createHub({
     database: control,
     hydrate: (events) => options.hydrate(events, control),
   })
   const entryListeners = new Set<(events: readonly LogEvent[]) => void>()
+  const lostListeners = new Set<() => void>()
+  const followings = new Set<Following<Delivery>>()
+  const gaps = createGapDetector(({ event: { chatId, position, sequence }, expected }) => {
+    metrics.gaps.inc()
+    logger.error({ chatId, position, sequence, expected }, 'a message does not follow upon the one before')
+  })
+  const epochs = createEpochs(control)
   const tailer = await createTailer({
     database: control,
     logger,
+    onBegin: epochs.begin,
+    epochAt: epochs.at,
     onBatch: async (events, horizon) => {
+      const isBeginning = events.length === 0
+      if (isBeginning || events.some(({ kind }) => kind === 'LOG_EPOCH')) await epochs.load()
       await hub.route(events, horizon)
+      measure(events)
       for (const listener of entryListeners) listener(events)
     },
     onHeldBack: hub.routeAhead,
+    onLost: (state) => {
+      // First of all: no subscription must give out a place in the old log as one in the new.
+      hub.reset(cursorExpired())
+      cursors = createLogCursors(state, epochs.at)
+      gaps.forgetAll()
+      for (const listener of lostListeners) listener()
+    },
   })
+  let cursors = createLogCursors(tailer, epochs.at)
   const stopListening = bell.onRing(tailer.wake)
   // A stream that is about to begin when its session ends was authenticated before and attaches after.
   const revoked = createLru<true>(10_000)
   hub.onSessionRevoked((sessionId) => revoked.set(sessionId, true))
+
+  function measure(events: readonly LogEvent[]): void {
+    const [oldest] = events
+    if (oldest === undefined) return
+    gaps.look(events)
+    for (const { kind } of events) metrics.eventsAppended.inc({ kind })
+    metrics.deliveryDelay.observe(Math.max(0, Date.now() - oldest.occurredAt.getTime()))
+  }
 
   const watchSession: Feed<Delivery>['watchSession'] = (viewer, fail) => {
     const end = (why: string) => fail(tokenRefused(why))
@@ -105,30 +154,35 @@ export async function createFeed<Delivery extends Positioned>(options: {
 
   /** Another process may be ahead of this one, but nothing is ahead of the log itself. */
   async function positionOf(cursor: string): Promise<number> {
-    const position = cursors.decode(cursor)
-    if (position > tailer.horizon) {
-      const [row] = await database.query<{ last_value: string }>(lastPositionStatement, [])
-      if (position > Number(row?.last_value)) {
-        throw new RequestError(
-          'CURSOR_EXPIRED',
-          'The cursor is ahead of the log: this database was restored.',
-        )
+    try {
+      const { position, origin } = cursors.parse(cursor)
+      if (position < tailer.prunedThrough) throw cursorExpired()
+      if (position > tailer.horizon) {
+        const { last } = await readLogState(database, position)
+        if (position > last) throw cursorExpired()
+        await epochs.load()
       }
+      if (origin !== cursors.originOf(position)) throw cursorExpired()
+      return position
+    } catch (error) {
+      if (error instanceof RequestError) metrics.cursorsExpired.inc()
+      throw error
     }
-    return position
   }
 
   /** So that "caught up" covers whatever was committed before the subscription began. */
-  async function reachHead(): Promise<number> {
-    const [row] = await database.query<{ position: string | null }>(headStatement, [])
-    const head = Number(row?.position ?? 0)
+  async function reachHead(signal: AbortSignal): Promise<number> {
+    const [row] = await database.query<{ position: string }>(headStatement, [])
+    const head = Number(row?.position)
     tailer.wake()
-    await tailer.reached(head)
+    await tailer.reached(head, signal)
     return head
   }
 
   return {
-    cursors,
+    get cursors() {
+      return cursors
+    },
     get lag() {
       return Date.now() - tailer.lookedAt
     },
@@ -137,16 +191,27 @@ export async function createFeed<Delivery extends Positioned>(options: {
     },
     async follow({ viewer, endsWithSession, after, caughtUp, ...request }) {
       const position = after === null ? null : await positionOf(after)
-      return follow({
+      if (position !== null) metrics.resumes.inc()
+      const following: Following<Delivery> = follow({
         ...request,
+        sizeOf,
+        onOverflow: () => metrics.backlogOverflows.inc(),
         caughtUp: caughtUp === null ? null : { head: reachHead, deliver: caughtUp },
         userId: viewer.userId,
         after: position,
         hub,
         reader,
         hydrate,
-        lifetime: (fail) => (endsWithSession ? watchSession(viewer, fail) : () => {}),
+        lifetime: (fail) => {
+          const stopWatching = endsWithSession ? watchSession(viewer, fail) : () => {}
+          return () => {
+            stopWatching()
+            followings.delete(following)
+          }
+        },
       })
+      if (!following.ended) followings.add(following)
+      return following
     },
     async read({ userId, kinds, after, limit }) {
       const from = await positionOf(after)
@@ -175,17 +240,22 @@ export async function createFeed<Delivery extends Positioned>(options: {
       entryListeners.add(listener)
       return () => entryListeners.delete(listener)
     },
+    onLost(listener) {
+      lostListeners.add(listener)
+      return () => lostListeners.delete(listener)
+    },
     get stats() {
-      return hub.stats
+      const waiting = { events: 0, bytes: 0 }
+      for (const following of followings) {
+        const { events, bytes } = following.waiting
+        waiting.events += events
+        waiting.bytes += bytes
+      }
+      return { ...hub.stats, waiting }
     },
     async dispose() {
       stopListening()
       await tailer.dispose()
     },
   }
-}
-
-const lastPositionStatement = {
-  name: 'log_last_position',
-  text: 'SELECT last_value FROM events_position_seq',
 }

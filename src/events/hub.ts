@@ -1,4 +1,5 @@
 import type { Database } from '../db/client.ts'
+import { cursorExpired } from './cursor.ts'
 import { type EventKind, type LogEvent, messageKinds } from './event.ts'
 
 /**
@@ -17,6 +18,11 @@ export interface Hub<Delivery> {
    * in the log to be read. The first listener of a user costs one SQL statement.
    */
   attach(listener: Listener<Delivery>): Promise<{ from: number; detach: () => void }>
+  /**
+   * Lets go of everybody, each with a failure: what is known here does not hold any more. Whoever comes from then on
+   * waits for the next batch.
+   */
+  reset(reason: Error): void
   /** Ends sessions without waiting for their place in the log; doing it again does no harm. */
   routeAhead(events: readonly LogEvent[]): void
   /** Hears of every ended session. @returns a function that stops it */
@@ -31,6 +37,10 @@ export interface Listener<Delivery> {
   readonly kinds: ReadonlySet<EventKind>
   /** Must not throw and must not wait. */
   readonly receive: (delivery: Delivery) => void
+  /** Nothing comes any more. */
+  readonly fail: (reason: Error) => void
+  /** Nothing comes any more: the user is in its only chat no longer. Called once all before that has been received. */
+  readonly leave: () => void
 }
 
 interface Attached<Delivery> extends Listener<Delivery> {
@@ -106,7 +116,9 @@ export function createHub<Delivery>(options: {
   const usersOfChat = new Map<string, Set<ConnectedUser<Delivery>>>()
   const sessionListeners = new Set<(sessionId: string) => void>()
   let listeners = 0
-  let head = 0
+  /** Null until the first batch. */
+  let head: number | null = null
+  const onBegun: (() => void)[] = []
 
   function join(user: ConnectedUser<Delivery>, chatId: string, since: number, hiddenThrough: number): void {
     const known = user.chats.get(chatId)
@@ -206,6 +218,7 @@ export function createHub<Delivery>(options: {
         if (until === undefined || until === Number.POSITIVE_INFINITY) return
         user.chats.delete(chatId)
         forget(user, chatId)
+        for (const listener of [...user.listeners]) if (listener.chatId === chatId) listener.leave()
       })
   }
 
@@ -257,12 +270,14 @@ export function createHub<Delivery>(options: {
   return {
     async route(events, batchEnd) {
       head = batchEnd
+      for (const resolve of onBegun.splice(0)) resolve()
+      // Before anything is waited for: whoever comes meanwhile begins behind this batch.
+      for (const event of events) tellOfSession(event)
       const forgetWhoLeft = await applyMemberships(events)
       const peers = await findPeers(events)
       const wanted = events.filter((event) => !listenersOf(event, peers).next().done)
       const deliveries = wanted.length > 0 ? await options.hydrate(wanted) : null
       for (const event of events) {
-        tellOfSession(event)
         const delivery = deliveries?.get(event.position)
         if (delivery === undefined) continue
         for (const listener of listenersOf(event, peers)) listener.receive(delivery)
@@ -272,7 +287,16 @@ export function createHub<Delivery>(options: {
     routeAhead(events) {
       for (const event of events) tellOfSession(event)
     },
+    reset(reason) {
+      head = null
+      const abandoned = [...users.values()]
+      users.clear()
+      usersOfChat.clear()
+      for (const user of abandoned) for (const listener of [...user.listeners]) listener.fail(reason)
+    },
     async attach(listener) {
+      // Who is in which chat must be read after the place in the log from which changes of that are heard.
+      while (head === null) await new Promise<void>((resolve) => onBegun.push(resolve))
       const user = users.get(listener.userId) ?? connect(listener.userId)
       const attached = { ...listener, from: Number.POSITIVE_INFINITY }
       user.listeners.add(attached)
@@ -284,6 +308,7 @@ export function createHub<Delivery>(options: {
       }
       try {
         await user.loaded
+        if (users.get(user.id) !== user || head === null) throw cursorExpired()
       } catch (error) {
         // The next attempt reads the chats anew.
         if (users.get(user.id) === user) users.delete(user.id)

@@ -1,9 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import pg from 'pg'
-import { uuidv7 } from '../core/ids.ts'
-import type { Logger } from '../core/logger.ts'
-import type { Database } from '../db/client.ts'
-
 /**
  * Short words from each process to all of them, itself included. What is said while a process does not hear is
  * lost to it, so nothing goes this way that cannot be lost or looked up.
@@ -25,9 +19,9 @@ export interface Signals {
 
 const maxBytes = 4_000
 
-type Word = readonly [topic: string, payload: string]
+export type Word = readonly [topic: string, payload: string]
 
-const bytesOf = (word: Word): number => Buffer.byteLength(JSON.stringify(word))
+export const bytesOf = (word: Word): number => Buffer.byteLength(JSON.stringify(word))
 
 /** The signals of a single process. */
 export function createMemorySignals(): Signals & { resume(): void } {
@@ -56,146 +50,4 @@ export function createMemorySignals(): Signals & { resume(): void } {
       resumed.clear()
     },
   }
-}
-
-const channel = 'parley_signals'
-/** Between two statements: the first word goes at once, those that follow it closely go together. */
-const pauseMs = 10
-const retryMs = 500
-/** Words that may wait where the database is away; the oldest are dropped. */
-const maxWaiting = 1_000
-/** Postgres takes less than 8,000 in one notification; the rest is what stands around the words. */
-const maxWordsBytes = 7_800
-
-const notifyStatement = {
-  name: 'signals_notify',
-  text: 'SELECT pg_notify($1, said) FROM unnest($2::text[]) AS said',
-}
-
-/**
- * The signals of all processes on one database, over `LISTEN` and `NOTIFY`. Its own process is told directly. A
- * notification takes a lock that all committing transactions share, so words are sent on their own, together, by
- * one statement at a time: a thousand messages a second need a few dozen.
- */
-export function createPostgresSignals(options: { database: Database; logger: Logger }): Signals {
-  const { database, logger } = options
-  const local = createMemorySignals()
-  // So that a process does not hear itself a second time.
-  const self = uuidv7()
-  const waiting = new Map<string, Word>()
-  let sending: Promise<void> | null = null
-  let closed = false
-  let listening: pg.Client | null = null
-  let retry: NodeJS.Timeout | undefined
-
-  function enqueue(word: Word): void {
-    const key = word.join('\0')
-    // Of a start, a stop and a start again the last one counts, and comes last.
-    waiting.delete(key)
-    waiting.set(key, word)
-    if (waiting.size <= maxWaiting) return
-    for (const oldest of waiting.keys()) {
-      waiting.delete(oldest)
-      break
-    }
-  }
-
-  const send = async (): Promise<void> => {
-    while (waiting.size > 0) {
-      const words = [...waiting.values()]
-      waiting.clear()
-      try {
-        await database.query(notifyStatement, [channel, pack(self, words)])
-        await delay(pauseMs)
-      } catch (error) {
-        logger.warn({ err: error }, 'the other processes cannot be told; they look by themselves')
-        if (closed) break
-        const newer = [...waiting.values()]
-        waiting.clear()
-        for (const word of [...words, ...newer]) enqueue(word)
-        await delay(retryMs)
-      }
-    }
-    sending = null
-  }
-
-  const listen = async (): Promise<void> => {
-    const client = new pg.Client({
-      connectionString: database.url,
-      application_name: 'parley signals',
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-    })
-    const reconnect = () => {
-      client.removeAllListeners('end')
-      client.on('error', () => {})
-      client.end().catch(() => {})
-      if (closed || listening !== client) return
-      listening = null
-      retry = setTimeout(listen, retryMs)
-    }
-    listening = client
-    client.once('error', reconnect)
-    client.once('end', reconnect)
-    client.on('notification', ({ payload }) => {
-      const { from, words } = JSON.parse(payload ?? '') as Notification
-      if (from === self) return
-      for (const [topic, said] of words) local.publish(topic, said)
-    })
-    try {
-      await client.connect()
-      await client.query(`LISTEN ${channel}`)
-      local.resume()
-    } catch (error) {
-      logger.warn({ err: error }, 'the other processes cannot be heard; trying again')
-      reconnect()
-    }
-  }
-  const ready = listen()
-
-  return {
-    publish(topic, payload) {
-      local.publish(topic, payload)
-      if (closed) return
-      enqueue([topic, payload])
-      sending ??= send()
-    },
-    subscribe: local.subscribe,
-    onResumed: local.onResumed,
-    async dispose() {
-      closed = true
-      clearTimeout(retry)
-      await ready
-      await sending
-      const client = listening
-      listening = null
-      await client?.end().catch(() => {})
-      await local.dispose()
-    },
-  }
-}
-
-interface Notification {
-  readonly from: string
-  readonly words: readonly Word[]
-}
-
-/** As few notifications as the words fit into. */
-function pack(from: string, words: readonly Word[]): string[] {
-  const packed: string[] = []
-  let batch: Word[] = []
-  const toText = (): string => JSON.stringify({ from, words: batch } satisfies Notification)
-  let bytes = 0
-  for (const word of words) {
-    const size = bytesOf(word) + 1
-    if (batch.length > 0 && bytes + size > maxWordsBytes) {
-      packed.push(toText())
-      batch = []
-      bytes = 0
-    }
-    batch.push(word)
-    bytes += size
-  }
-  packed.push(toText())
-  return packed
 }

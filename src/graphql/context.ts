@@ -33,19 +33,24 @@ export interface Context extends Services {
   /** Who is asking. A login makes it the one who logged in, and the end of a session nobody, for the rest of the operation. */
   principal: Principal
   readonly closesWithSession: boolean
+  readonly resumeAfter: string | null
   readonly requestId: string
   readonly userAgent: string | null
   readonly clientAddress: string
   readonly batch: Batch
   /** Where the log stood when the operation began, so that all it reads is at least that new. */
-  readonly logPosition: number
+  readonly logCursor: string
 }
 
 export function createContext(
   services: Services,
-  request: Pick<Context, 'principal' | 'closesWithSession' | 'requestId' | 'userAgent' | 'clientAddress'>,
+  request: Pick<
+    Context,
+    'principal' | 'closesWithSession' | 'resumeAfter' | 'requestId' | 'userAgent' | 'clientAddress'
+  >,
 ): Context {
-  return { ...services, ...request, batch: createBatch(), logPosition: services.feed.position }
+  const { cursors, position } = services.feed
+  return { ...services, ...request, batch: createBatch(), logCursor: cursors.encode(position) }
 }
 
 /** @throws RequestError `UNAUTHENTICATED` */

@@ -18,8 +18,10 @@ import {
 import type { Plugin } from 'graphql-yoga'
 import { RequestError, tokenRefused, unauthenticated } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { TokenProblem } from '../features/auth/sessions.ts'
 import type { Principal } from '../features/auth/viewer.ts'
-import { createExecutor } from './executor.ts'
+import { createExecutor, type Failure } from './executor.ts'
 import { DocumentLimitsRule, documentLimits, isOpenDocument, maxCost, maxValidationErrors } from './limits.ts'
 import { placeOf, toClientError } from './mask.ts'
 
@@ -27,9 +29,11 @@ import { placeOf, toClientError } from './mask.ts'
 export interface TransportContext {
   /** Whether the transport itself ends with the session: a WebSocket is closed, a stream of events is not. */
   readonly closesWithSession: boolean
+  /** The cursor that the transport brought along to resume behind: what `Last-Event-ID` says, and newer than `after`. */
+  readonly resumeAfter: string | null
   readonly principal: Principal
   /** Why the token that came along is worth nothing; null when it is good, or none came. */
-  readonly tokenProblem: string | null
+  readonly tokenProblem: TokenProblem | null
   readonly requestId: string
   readonly userAgent: string | null
   /** Where the request comes from: the socket's address, or the one that a trusted proxy tells. */
@@ -44,8 +48,10 @@ export function usePipeline(options: {
   schema: GraphQLSchema
   introspection: boolean
   suggestions: boolean
+  metrics: Metrics
   logger: Logger
 }): Plugin<TransportContext> {
+  const { metrics } = options
   const extraRules = options.introspection ? [] : [NoSchemaIntrospectionCustomRule]
   const executor = createExecutor(options.schema)
   const mask = (error: unknown, context: TransportContext) =>
@@ -118,8 +124,10 @@ export function usePipeline(options: {
     },
     onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
+      const count = counting(metrics, args, context)
       const errors = refuse(args, context)
       if (errors !== null) {
+        count('refused')
         setResultAndStopExecution({ errors })
         return
       }
@@ -127,15 +135,19 @@ export function usePipeline(options: {
       return {
         onExecuteDone({ result, setResult }) {
           const { errors } = result as ExecutionResult
-          if (errors)
-            setResult({ ...(result as ExecutionResult), errors: errors.map((e) => mask(e, context)) })
+          if (errors === undefined) return count('ok')
+          const masked = { ...(result as ExecutionResult), errors: errors.map((e) => mask(e, context)) }
+          count(failureOf(masked) === null ? 'errors' : 'failed')
+          setResult(masked)
         },
       }
     },
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
+      const count = counting(metrics, args, context)
       const errors = refuse(args, context)
       if (errors !== null) {
+        count('refused')
         setResultAndStopExecution({ errors })
         return
       }
@@ -143,17 +155,80 @@ export function usePipeline(options: {
         result.errors === undefined
           ? result
           : { ...result, errors: result.errors.map((error) => mask(error, context)) }
-      setSubscribeFn(((subscribeArgs: ExecutionArgs) =>
-        executor.subscribe(subscribeArgs, masked, hasFailed, isGone, costOf(subscribeArgs))) as never)
+      setSubscribeFn((async (subscribeArgs: ExecutionArgs) => {
+        const cost = costOf(subscribeArgs)
+        const results = await executor.subscribe(subscribeArgs, masked, failureOf, isGone, cost)
+        if (Symbol.asyncIterator in results) {
+          count('ok')
+          return counted(metrics, results, subscribeArgs, context)
+        }
+        count(failureOf(results) === null ? 'errors' : 'failed')
+        return results
+      }) as never)
     },
   }
 }
 
-const ourFailures: ReadonlySet<unknown> = new Set(['INTERNAL_SERVER_ERROR', 'SERVICE_UNAVAILABLE'])
+/** Counts the operation and how long it took, once it is known what came of it. */
+function counting(metrics: Metrics, { document, operationName }: ExecutionArgs, context: TransportContext) {
+  const begun = performance.now()
+  const type = getOperationAST(document, operationName)?.operation ?? 'query'
+  const transport = context.closesWithSession ? 'websocket' : 'http'
+  return (outcome: 'ok' | 'errors' | 'failed' | 'refused'): void => {
+    metrics.operations.inc({ transport, type, outcome })
+    if (outcome !== 'refused') metrics.operationDuration.observe({ type }, performance.now() - begun)
+  }
+}
 
-/** Whether something went wrong on our side. */
-function hasFailed({ errors }: ExecutionResult): boolean {
-  return errors?.some(({ extensions }) => ourFailures.has(extensions['code'])) ?? false
+/** Counts a subscription for as long as it is open, and what it hands over. */
+function counted(
+  metrics: Metrics,
+  results: AsyncIterableIterator<ExecutionResult>,
+  { document, operationName }: ExecutionArgs,
+  context: TransportContext,
+): AsyncIterableIterator<ExecutionResult> {
+  const transport = context.closesWithSession ? 'websocket' : 'sse'
+  const [selection] = getOperationAST(document, operationName)?.selectionSet.selections ?? []
+  const labels = { transport, field: selection?.kind === Kind.FIELD ? selection.name.value : 'fragment' }
+  metrics.subscriptions.inc(labels)
+  let open = true
+  const end = () => {
+    if (open) metrics.subscriptions.dec(labels)
+    open = false
+  }
+  return {
+    async next() {
+      try {
+        const result = await results.next()
+        if (result.done) end()
+        else metrics.eventsDelivered.inc({ transport })
+        return result
+      } catch (error) {
+        end()
+        throw error
+      }
+    },
+    async return() {
+      end()
+      await results.return?.()
+      return { done: true, value: undefined }
+    },
+    async throw(error) {
+      end()
+      await results.throw?.(error)
+      throw error
+    },
+    [Symbol.asyncIterator]() {
+      return this
+    },
+  }
+}
+
+/** What went wrong on our side. */
+function failureOf({ errors = [] }: ExecutionResult): Failure | null {
+  const codes = new Set(errors.map(({ extensions }) => extensions['code']))
+  if (codes.has('INTERNAL_SERVER_ERROR')) return 'internal'
+  return codes.has('SERVICE_UNAVAILABLE') ? 'unavailable' : null
 }
 
 /** Whether nothing is left of what it was to show, because that is not for the client any more. */

@@ -36,6 +36,6 @@ export function corsHeaders(origins: Origins, request: IncomingMessage): Record<
 export const preflightHeaders = {
   'access-control-allow-methods': 'GET, POST, OPTIONS',
   'access-control-allow-headers':
-    'authorization, content-type, accept, x-request-id, apollo-require-preflight',
+    'authorization, content-type, accept, last-event-id, x-request-id, apollo-require-preflight',
   'access-control-max-age': '7200',
 }

@@ -12,12 +12,12 @@ export type OnConnected = (userId: string) => () => void
 /** The largest body of a request, in bytes. */
 const maxBodyBytes = 100_000
 
-/** Who is asking, from an `Authorization` value: a header, or a field of `connection_init`. */
+/** Who is asking, from an `Authorization` value: a header, or what a client put into a message. */
 export async function authenticate(
   authenticator: Authenticator,
-  authorization: string | undefined,
+  authorization: unknown,
   request: IncomingMessage,
-  transport: Pick<TransportContext, 'closesWithSession' | 'clientAddress'>,
+  transport: Pick<TransportContext, 'closesWithSession' | 'resumeAfter' | 'clientAddress'>,
 ): Promise<TransportContext> {
   const base = {
     ...transport,
@@ -27,7 +27,7 @@ export async function authenticate(
   if (authorization === undefined || authorization === '') {
     return { ...base, principal: anonymous, tokenProblem: null }
   }
-  const token = bearer.exec(authorization)?.[1]
+  const token = typeof authorization === 'string' ? bearer.exec(authorization)?.[1] : undefined
   const found = token === undefined ? 'Invalid token' : await authenticator.authenticate(token)
   return typeof found === 'string'
     ? { ...base, principal: anonymous, tokenProblem: found }

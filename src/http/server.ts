@@ -1,16 +1,23 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
 import type { ClientAddresses } from './client-address.ts'
+import { trackConnections } from './connections.ts'
+import { type HttpContext, sendEvents } from './event-stream.ts'
 import type { SendExport } from './exports.ts'
+import type { SendMetrics } from './metrics.ts'
 import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
 import { authenticate, checkRequest, type OnConnected } from './request.ts'
 import type { Yoga } from './yoga.ts'
 
 export const graphqlPath = '/graphql'
+
+/** How often to look for connections that are needed no more, while the server drains, in milliseconds. */
+const cutMs = 50
 
 export interface HttpServerOptions {
   readonly yoga: Yoga
@@ -19,50 +26,84 @@ export interface HttpServerOptions {
   /** Null when all is well, or what is missing. */
   readonly findUnreadiness: () => Promise<string | null>
   readonly sendExport: SendExport
+  readonly sendMetrics: SendMetrics
   readonly onConnected: OnConnected
   readonly origins: Origins
   readonly graphiql: boolean
   /** Whether the demo accounts exist. */
   readonly demo: boolean
   readonly logger: Logger
+  /** Between comments in a stream of events, in milliseconds. */
+  readonly heartbeatMs: number
+}
+
+interface DrainState {
+  readonly state: { readonly draining: boolean }
 }
 
 /** The HTTP side: what sockets are upgraded on, and how to stop it. */
 export interface HttpServer {
   readonly server: Server
+  /** Streams of server-sent events that are open. */
+  readonly streams: number
   /**
-   * Stops accepting and lets requests in flight finish; what is still open after the grace is cut.
-   * Streams of events are cut at once, not completed: their clients are to come back, elsewhere or later.
+   * Stops accepting and lets requests in flight finish; what is still open after the grace is cut. Connections that
+   * have no request in flight are cut at once, and so are streams of events, which are not completed: their clients
+   * are to come back, elsewhere or later.
    */
   close(graceMs: number): Promise<void>
 }
 
-/** Routes: `/`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`; everything else is 404. */
+/** Routes: `/`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`, `/metrics`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const streams = new Set<ServerResponse>()
   const { logger, graphiql, demo } = options
   const pages = createPages({ endpoint: graphqlPath, graphiql, demo })
+  const connections = trackConnections()
+  const state = { draining: false }
   const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {
-    if (isStream(request)) {
-      streams.add(response)
-      response.once('close', () => streams.delete(response))
-    }
-    route(request, response, options, pages).catch((error: unknown) => {
+    connections.answer(request.socket, response)
+    if (state.draining) response.setHeader('connection', 'close')
+    route(request, response, { ...options, state }, pages).catch((error: unknown) => {
       logger.error({ err: error }, 'a request failed')
       if (response.headersSent) response.destroy()
       else send(response, 500, 'text/plain', 'Something went wrong on the server.\n')
     })
   })
+  server.on('connection', connections.open)
+  server.on('upgrade', (_request, socket: Socket) => {
+    if (state.draining) socket.destroy()
+    else connections.forget(socket)
+  })
+  // The bytes of headers are bounded (16 kB); one that is dropped for their number might be the one that tells the length.
+  server.maxHeadersCount = 0
   // A client that trickles its request holds a socket, not a worker; still, not for ever.
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
-  return { server, close: (graceMs) => closeServer(server, streams, graceMs) }
+  return {
+    server,
+    get streams() {
+      return connections.streams
+    },
+    close: (graceMs) =>
+      new Promise((resolve) => {
+        state.draining = true
+        const cutting = setInterval(connections.cutUnneeded, cutMs)
+        const timer = setTimeout(() => connections.cutAll(), graceMs)
+        // Where it never listened the callback gets an error, which is as good.
+        server.close(() => {
+          clearInterval(cutting)
+          clearTimeout(timer)
+          resolve()
+        })
+        connections.closeAfterAnswers()
+      }),
+  }
 }
 
 async function route(
   request: IncomingMessage,
   response: ServerResponse,
-  options: HttpServerOptions,
+  options: HttpServerOptions & DrainState,
   pages: Pages,
 ): Promise<void> {
   const path = request.url?.split('?', 1)[0]
@@ -77,10 +118,13 @@ async function route(
     case '/health/live':
       return send(response, 200, 'application/json', '{"status":"live"}\n')
     case '/health/ready': {
-      const problem = await options.findUnreadiness()
+      const problem = options.state.draining ? 'the server is stopping' : await options.findUnreadiness()
       const body = JSON.stringify(problem === null ? { status: 'ready' } : { status: 'unready', problem })
       return send(response, problem === null ? 200 : 503, 'application/json', `${body}\n`)
     }
+    case '/metrics':
+      if (!(await options.sendMetrics(request, response))) notFound(response)
+      return
     default:
       return notFound(response)
   }
@@ -108,7 +152,7 @@ async function sendExport(
 async function graphql(
   request: IncomingMessage,
   response: ServerResponse,
-  options: HttpServerOptions,
+  options: HttpServerOptions & DrainState,
 ): Promise<void> {
   for (const [name, value] of Object.entries(corsHeaders(options.origins, request))) {
     response.setHeader(name, value)
@@ -119,6 +163,7 @@ async function graphql(
   }
   const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
     closesWithSession: false,
+    resumeAfter: resumptionIn(request),
     clientAddress: options.addressOf(request),
   }).catch((error: unknown) => {
     options.logger.error({ err: error }, 'a request could not be authenticated')
@@ -138,15 +183,38 @@ async function graphql(
     const errors = [{ message: problem.message, extensions: { code: problem.code } }]
     return send(response, problem.status, 'application/json', JSON.stringify({ errors }))
   }
-  if (isStream(request) && transport.principal.kind === 'user' && !response.destroyed) {
+  let results: AsyncIterable<ExecutionResult> | null = null
+  const takeResults: HttpContext['takeResults'] = (taken) => {
+    results = taken
+  }
+  const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
+    ...transport,
+    acceptsEvents: acceptsEvents(request),
+    takeResults,
+  })
+  if (results === null) {
+    const headers = Object.fromEntries(answer.headers)
+    // What Yoga says of a stream of events that has ended already is no coding that there is.
+    if (headers['content-encoding'] === 'none') delete headers['content-encoding']
+    response.writeHead(answer.status, headers).end(await answer.text())
+    return
+  }
+  // It was on its way when the server was told to stop.
+  if (options.state.draining) response.destroy()
+  if (transport.principal.kind === 'user' && !response.destroyed) {
     response.once('close', options.onConnected(transport.principal.userId))
   }
-  await options.yoga.handle(request, response, transport)
+  await sendEvents(response, results, options.heartbeatMs)
 }
 
-/** Whether it asks for server-sent events. */
-function isStream(request: IncomingMessage): boolean {
-  return request.headers.accept?.includes('text/event-stream') ?? false
+function acceptsEvents({ headers: { accept } }: IncomingMessage): boolean {
+  return accept === undefined || /text\/(event-stream|\*)|\*\/\*/i.test(accept)
+}
+
+/** Where a client of server-sent events says it stopped. */
+function resumptionIn(request: IncomingMessage): string | null {
+  const id = request.headers['last-event-id']
+  return typeof id === 'string' && id !== '' ? id : null
 }
 
 function send(response: ServerResponse, status: number, type: string, body: string): void {
@@ -169,18 +237,5 @@ export function listen(server: Server, host: string, port: number): Promise<numb
       server.off('error', reject)
       resolve((server.address() as AddressInfo).port)
     })
-  })
-}
-
-function closeServer(server: Server, streams: ReadonlySet<ServerResponse>, graceMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), graceMs)
-    // Where it never listened the callback gets an error, which is as good.
-    server.close(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-    server.closeIdleConnections()
-    for (const stream of streams) stream.destroy()
   })
 }

@@ -1,50 +1,44 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type FormattedExecutionResult,
-  GraphQLError,
-  type GraphQLFormattedError,
-  getOperationAST,
-} from 'graphql'
-import { CloseCode, type Context, makeServer, type SubscribePayload } from 'graphql-ws'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { GraphQLError, getOperationAST } from 'graphql'
+import type { SubscribePayload } from 'graphql-ws'
+import { type ServerOptions, type WebSocket, WebSocketServer as WsServer } from 'ws'
 import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
-import type { Authenticator, TokenProblem } from '../features/auth/sessions.ts'
-import type { Viewer } from '../features/auth/viewer.ts'
+import type { Authenticator } from '../features/auth/sessions.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
+import { toClientError } from '../graphql/mask.ts'
 import type { TransportContext } from '../graphql/pipeline.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
-import { authenticate, type OnConnected } from './request.ts'
-import { adaptSocket, type SocketExtra, tryAgainLater } from './socket-adapter.ts'
+import type { OnConnected } from './request.ts'
+import {
+  type Answer,
+  type SocketConnection,
+  socketLimits,
+  speakProtocol,
+  subprotocol,
+  tryAgainLater,
+} from './socket-protocol.ts'
+import { createSocketSession, type SocketSession, type SocketsOfSession } from './socket-session.ts'
 import type { Yoga } from './yoga.ts'
 
-/** Bounds on one socket. */
-const limits = {
-  /** The largest frame, in bytes; a larger one closes the socket with 1009. */
-  frameBytes: 65_536,
-  /** How long the client has for `connection_init`, in milliseconds; then 4408. */
-  initTimeoutMs: 3_000,
-  /** Operations at a time; one more gets an error, the others go on. */
-  operations: 30,
-  /** Between pings, in milliseconds; a socket that misses one is closed. */
-  pingMs: 12_000,
-} as const
+/** The standard client comes back after it. */
+const serviceRestart = 1012
 
-interface SocketState extends SocketExtra {
-  transport?: TransportContext
-  /** The ids of operations that are on their way to their first result. */
-  starting?: Set<string>
+export interface WebSocketServer {
+  /** Sockets that are open. */
+  readonly connections: number
+  /**
+   * Closes every socket with 1012 as soon as its queries and mutations are answered, or after the grace. What clients
+   * say from now on is not looked at: they say it again elsewhere.
+   */
+  close(graceMs: number): Promise<void>
 }
-
-type SocketContext = Context<Record<string, unknown> | undefined, SocketState>
 
 /**
  * `graphql-transport-ws` on the GraphQL path. Every operation goes through the same pipeline as over
- * HTTP; a socket lives no longer than the token that opened it and the session behind that.
+ * HTTP; a socket lives no longer than the newest token that came over it and the session behind that.
  */
 export function createWebSocketServer(options: {
   server: Server
@@ -56,17 +50,24 @@ export function createWebSocketServer(options: {
   feed: Feed<Delivery>
   onConnected: OnConnected
   logger: Logger
-}): { readonly connections: number; dispose(): Promise<void> } {
-  const { server, yoga, origins, authenticator, feed, logger } = options
-  const sockets = new WebSocketServer({
+  /** Between pings, in milliseconds. */
+  heartbeatMs: number
+}): WebSocketServer {
+  const { server, origins, authenticator, feed, logger, heartbeatMs } = options
+  const socketOptions: ServerOptions & { closeTimeout: number } = {
     noServer: true,
-    maxPayload: limits.frameBytes,
+    maxPayload: socketLimits.messageBytes,
     perMessageDeflate: false,
-    handleProtocols: (protocols) => (protocols.has('graphql-transport-ws') ? 'graphql-transport-ws' : false),
-  })
-  const socketsOfSession = new Map<string, Set<WebSocket>>()
+    handleProtocols: (protocols) => (protocols.has(subprotocol) ? subprotocol : false),
+    closeTimeout: socketLimits.closeTimeoutMs,
+  }
+  const sockets = new WsServer(socketOptions)
+  const socketsOfSession: SocketsOfSession = new Map()
+  const connections = new Set<SocketConnection>()
 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+      return answerPlainly(server, request, socket, head)
     // Node has let go of the socket; without a listener a reset would end the process.
     socket.on('error', () => socket.destroy())
     const path = request.url?.split('?', 1)[0]
@@ -77,136 +78,93 @@ export function createWebSocketServer(options: {
   }
   server.on('upgrade', onUpgrade)
 
-  const core = makeServer<Record<string, unknown> | undefined, SocketState>({
-    connectionInitWaitTimeout: limits.initTimeoutMs,
-    async onConnect(context) {
-      const { socket, request } = context.extra
-      const transport = await authenticate(authenticator, authorizationOf(context), request, {
-        closesWithSession: true,
-        clientAddress: options.addressOf(request),
-      }).catch((error: unknown) => {
-        logger.error({ err: error }, 'a socket could not be authenticated')
-        return null
-      })
-      if (transport === null) {
-        socket.close(tryAgainLater, 'Try again later')
-        return false
-      }
-      if (transport.tokenProblem !== null) {
-        closeForbidden(socket, transport.tokenProblem as TokenProblem)
-        return false
-      }
-      // Its end would not be heard any more.
-      if (socket.readyState === socket.CLOSED) return false
-      context.extra.transport = transport
-      if (transport.principal.kind === 'user') holdToSession(socket, transport.principal)
-      return true
-    },
-    onSubscribe: (context, id, payload) => begin(context, id, payload),
-    // `onSubscribe` has run the operation already, through the pipeline.
-    execute: (args) => args.rootValue as ExecutionResult,
-    subscribe: (args) => args.rootValue as AsyncIterable<ExecutionResult>,
-    onNext: (_context, _id, _payload, _args, result) =>
-      result.errors === undefined
-        ? undefined
-        : ({ ...result, errors: result.errors.map(forSocket) } as FormattedExecutionResult),
-    onError: (_context, _id, _payload, errors) => errors.map(forSocket),
-  })
   sockets.on('connection', (socket: WebSocket, request: IncomingMessage) => {
-    adaptSocket({ core, socket, request, logger, pingMs: limits.pingMs })
+    const connection = speakProtocol({
+      socket,
+      logger,
+      heartbeatMs,
+      handlers(connection) {
+        const session = createSocketSession({
+          socket,
+          connection,
+          request,
+          clientAddress: options.addressOf(request),
+          authenticator,
+          socketsOfSession,
+          onConnected: options.onConnected,
+          logger,
+        })
+        return { connect: session.connect, ping: session.ping, start: (payload) => begin(session, payload) }
+      },
+    })
+    connections.add(connection)
+    socket.once('close', () => connections.delete(connection))
   })
 
-  /**
-   * The core forgets an operation that is completed while it starts, so that its id could be taken again
-   * and again. Here an id is taken until its start has ended, and starts count towards the limit.
-   */
-  async function begin(
-    context: SocketContext,
-    id: string,
-    payload: SubscribePayload,
-  ): Promise<ExecutionArgs | readonly GraphQLError[]> {
-    const { extra } = context
-    extra.starting ??= new Set()
-    if (extra.starting.has(id)) {
-      extra.socket.close(CloseCode.SubscriberAlreadyExists, 'Subscriber already exists')
-      return []
-    }
-    const others = new Set([...Object.keys(context.subscriptions), ...extra.starting])
-    others.delete(id)
-    if (others.size >= limits.operations) {
-      const message = `A socket may have at most ${limits.operations} operations at a time.`
-      return [new GraphQLError(message, { extensions: { code: 'RATE_LIMITED' } })]
-    }
-    extra.starting.add(id)
+  async function begin(session: SocketSession, payload: SubscribePayload): Promise<Answer> {
+    const { transport } = session
+    if (transport === null) throw new Error('A socket was subscribed on before anybody was there.')
+    const { principal, requestId } = transport
+    // The log closes the socket of a session that has ended; what is said before it gets there is refused.
     try {
-      // The log closes the socket of a session that has ended; what is said before it gets there is refused.
-      const principal = extra.transport?.principal
-      if (principal?.kind === 'user' && !(await authenticator.isAlive(principal))) {
-        closeForbidden(extra.socket, 'Session revoked')
+      if (principal.kind === 'user' && !(await authenticator.isAlive(principal))) {
+        session.revoke()
         return []
       }
-      return await start(yoga, context, payload)
-    } finally {
-      extra.starting.delete(id)
+    } catch (error) {
+      return [toClientError(error, { requestId, logger })]
     }
-  }
-
-  function holdToSession(socket: WebSocket, principal: Viewer): void {
-    const { userId, sessionId, expiresAt } = principal
-    socket.once('close', options.onConnected(userId))
-    const ofSession = socketsOfSession.get(sessionId) ?? new Set()
-    socketsOfSession.set(sessionId, ofSession.add(socket))
-    const expiry = setTimeout(() => closeForbidden(socket, 'Token expired'), expiresAt - Date.now())
-    socket.once('close', () => {
-      clearTimeout(expiry)
-      ofSession.delete(socket)
-      if (ofSession.size === 0) socketsOfSession.delete(sessionId)
-    })
+    return start(options.yoga, transport, payload)
   }
 
   const stopListening = feed.onSessionRevoked((sessionId) => {
-    for (const socket of socketsOfSession.get(sessionId) ?? []) closeForbidden(socket, 'Session revoked')
+    for (const session of socketsOfSession.get(sessionId) ?? []) session.revoke()
+  })
+
+  // The end of somebody's session may have been missed, and what is subscribed on them has ended.
+  const stopListeningToLoss = feed.onLost(() => {
+    for (const connection of connections) connection.close(tryAgainLater, 'Try again later')
   })
 
   return {
     get connections() {
       return sockets.clients.size
     },
-    async dispose() {
+    async close(graceMs) {
       stopListening()
+      stopListeningToLoss()
       server.off('upgrade', onUpgrade)
-      for (const socket of sockets.clients) socket.close(1012, 'Service restart')
-      const stragglers = setTimeout(() => {
-        for (const socket of sockets.clients) socket.terminate()
-      }, 2_000)
+      for (const connection of connections) connection.drain(serviceRestart, 'Service restart')
+      const grace = setTimeout(() => {
+        for (const connection of connections) connection.close(serviceRestart, 'Service restart')
+      }, graceMs)
       await new Promise((resolve) => sockets.close(resolve))
-      clearTimeout(stragglers)
+      clearTimeout(grace)
     },
   }
 }
 
-/** The standard client retries after 4403 with fresh parameters; it takes 4401 for final. */
-function closeForbidden(socket: WebSocket, reason: TokenProblem): void {
-  socket.close(CloseCode.Forbidden, reason)
-  // A client that does not answer the close keeps nothing open.
-  setTimeout(() => socket.terminate(), 1_000).unref()
-}
-
-/** Without what an error says to the HTTP transport alone. */
-function forSocket(error: GraphQLFormattedError | GraphQLError): GraphQLFormattedError {
-  const formatted = error instanceof GraphQLError ? error.toJSON() : error
-  const { extensions: all, ...rest } = formatted
-  const { http: _http, unexpected: _unexpected, ...extensions } = all ?? {}
-  return Object.keys(extensions).length === 0 ? rest : { ...rest, extensions }
+/**
+ * A request that asks for another protocol besides, such as curl's for HTTP/2, is answered in the one that it came
+ * in. Node has parsed and let go of it: it is put back without the question.
+ */
+function answerPlainly(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request
+  const asking = new Set(['upgrade', 'http2-settings'])
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = rawHeaders.slice(i, i + 2)
+    if (asking.has(name.toLowerCase())) continue
+    const options = value.split(',').filter((each) => !asking.has(each.trim().toLowerCase()))
+    lines.push(`${name}: ${name.toLowerCase() === 'connection' ? options.join(',') : value}`)
+  }
+  // Bytes as they came: header values are read as Latin-1.
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
 }
 
 function refuse(socket: Duplex, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-}
-
-function authorizationOf(context: SocketContext): string | undefined {
-  const given = context.connectionParams?.['authorization'] ?? context.connectionParams?.['Authorization']
-  return typeof given === 'string' ? given : context.extra.request.headers.authorization
 }
 
 /**
@@ -214,13 +172,7 @@ function authorizationOf(context: SocketContext): string | undefined {
  * limits, a subscription that cannot start) returns errors, which become one `error` message; the
  * socket lives on.
  */
-async function start(
-  yoga: Yoga,
-  context: SocketContext,
-  params: SubscribePayload,
-): Promise<ExecutionArgs | readonly GraphQLError[]> {
-  const { transport } = context.extra
-  if (transport === undefined) throw new Error('A socket was subscribed on before it was opened.')
+async function start(yoga: Yoga, transport: TransportContext, params: SubscribePayload): Promise<Answer> {
   const enveloped = yoga.getEnveloped({ ...transport, params } as never)
   const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped
   let document: ReturnType<typeof parse>
@@ -232,6 +184,11 @@ async function start(
   }
   const errors = validate(schema, document)
   if (errors.length > 0) return errors
+  const operation = getOperationAST(document, params.operationName)
+  if (operation == null) {
+    const extensions = { code: 'OPERATION_RESOLUTION_FAILURE' }
+    return [new GraphQLError('Could not determine what operation to execute.', { extensions })]
+  }
   const args = {
     schema,
     document,
@@ -239,37 +196,7 @@ async function start(
     variableValues: params.variables ?? null,
     contextValue: await contextFactory(),
   }
-  const operation = getOperationAST(document, params.operationName)
-  if (operation == null)
-    return [
-      new GraphQLError('Could not determine what operation to execute.', {
-        extensions: { code: 'OPERATION_RESOLUTION_FAILURE' },
-      }),
-    ]
   const result = await (operation.operation === 'subscription' ? subscribe(args) : execute(args))
-  if (Symbol.asyncIterator in result) return { ...args, rootValue: orClose(result, context.extra.socket) }
-  if (!('data' in result)) return result.errors ?? []
-  return { ...args, rootValue: result }
-}
-
-/** A subscription that fails half way closes its socket so that the client comes back and resumes. */
-function orClose<Result>(results: AsyncIterable<Result>, socket: WebSocket): AsyncIterableIterator<Result> {
-  const iterator = results[Symbol.asyncIterator]()
-  return {
-    async next() {
-      try {
-        return await iterator.next()
-      } catch {
-        socket.close(tryAgainLater, 'Try again later')
-        return { done: true, value: undefined }
-      }
-    },
-    async return() {
-      await iterator.return?.()
-      return { done: true, value: undefined }
-    },
-    [Symbol.asyncIterator]() {
-      return this
-    },
-  }
+  if (Symbol.asyncIterator in result || 'data' in result) return result
+  return result.errors ?? []
 }

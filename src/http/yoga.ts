@@ -2,11 +2,13 @@ import type { GraphQLSchema } from 'graphql'
 import { createYoga, type YogaServerInstance } from 'graphql-yoga'
 import { uuidv7 } from '../core/ids.ts'
 import { createLru } from '../core/lru.ts'
+import type { Metrics } from '../core/metrics.ts'
 import { createContext, type Services } from '../graphql/context.ts'
 import { toClientError } from '../graphql/mask.ts'
-import { type TransportContext, usePipeline } from '../graphql/pipeline.ts'
+import { usePipeline } from '../graphql/pipeline.ts'
+import { type HttpContext, useEventStreams } from './event-stream.ts'
 
-export type Yoga = YogaServerInstance<TransportContext, ReturnType<typeof createContext>>
+export type Yoga = YogaServerInstance<HttpContext, ReturnType<typeof createContext>>
 
 /** GraphQL over HTTP and server-sent events. What is ours about an operation is in the pipeline. */
 export function createYogaServer(options: {
@@ -14,14 +16,22 @@ export function createYogaServer(options: {
   services: Services
   introspection: boolean
   suggestions: boolean
+  metrics: Metrics
 }): Yoga {
   const { schema, services } = options
   const { logger } = services
-  return createYoga<TransportContext, ReturnType<typeof createContext>>({
+  return createYoga<HttpContext, ReturnType<typeof createContext>>({
     schema,
     context: (transport) => createContext(services, transport),
     plugins: [
-      usePipeline({ schema, introspection: options.introspection, suggestions: options.suggestions, logger }),
+      usePipeline({
+        schema,
+        introspection: options.introspection,
+        suggestions: options.suggestions,
+        metrics: options.metrics,
+        logger,
+      }),
+      useEventStreams(),
     ],
     maskedErrors: {
       // What fails outside an operation: reading the request, building the context.

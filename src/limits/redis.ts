@@ -1,4 +1,5 @@
 import { createClient } from '@redis/client'
+import { inTime } from '../core/in-time.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Budget, Budgets } from './budgets.ts'
 
@@ -49,7 +50,7 @@ export async function createRedisBudgets(options: {
   // Whoever asks is told that Redis is away; this is only why.
   client.on('error', (error) => options.logger.debug({ err: error }, 'the connection to Redis failed'))
   // A server that starts with its Redis begins with the budgets there; without, it does not wait for it.
-  await inTime(client.connect()).catch(() => {})
+  await inTime(client.connect(), patienceMs, 'Redis').catch(() => {})
 
   const run = async (script: string, budgets: readonly Budget[], values: readonly number[]) =>
     inTime(
@@ -57,6 +58,8 @@ export async function createRedisBudgets(options: {
         keys: budgets.map(({ key }) => `parley:limit:${Buffer.from(key).toString('base64url')}`),
         arguments: values.map(String),
       }),
+      patienceMs,
+      'Redis',
     )
 
   return {
@@ -72,13 +75,4 @@ export async function createRedisBudgets(options: {
       client.destroy()
     },
   }
-}
-
-/** The answer, or a failure when there is none in time. */
-function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Redis did not answer within ${patienceMs} ms.`)), patienceMs)
-  })
-  return Promise.race([answer, late]).finally(() => clearTimeout(timer))
 }

@@ -50,7 +50,10 @@ const seedLock = 72707370
 
 const conditions: Record<DemoCondition, string> = {
   // Also told from a database whose users have all gone: then the log has been written to.
-  fresh: 'SELECT NOT is_called AND NOT EXISTS (SELECT 1 FROM users) AS met FROM events_position_seq',
+  // Accounts that were erased have left entries, for as long as the log goes back, and their usernames.
+  fresh: `SELECT pruned_through = 0 AND NOT EXISTS (SELECT 1 FROM users)
+      AND NOT EXISTS (SELECT 1 FROM events WHERE kind <> 'LOG_EPOCH')
+      AND NOT EXISTS (SELECT 1 FROM reserved_usernames) AS met FROM event_log`,
   empty: 'SELECT NOT EXISTS (SELECT 1 FROM users) AS met',
   absent: `SELECT NOT EXISTS (SELECT 1 FROM users WHERE username_key IN ('alice', 'bob', 'charlie')
     OR email_key IN ('alice@example.com', 'bob@example.com', 'charlie@example.com')) AS met`,

@@ -4,9 +4,10 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
 import { ResumingLink } from '../../examples/resume/apollo.ts'
 import { followEvents } from '../../examples/resume/graphql-ws.ts'
+import { createRenewingClient } from '../../examples/resume/renewing.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
-import { EventCursor, Events } from '../testkit/operations.ts'
+import { EventCursor, Events, RefreshTokens } from '../testkit/operations.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -95,4 +96,51 @@ test('Apollo Client hears why a subscription could not begin', async () => {
   })
   expect(CombinedGraphQLErrors.is(refused) && refused.errors[0]?.extensions?.['code']).toBe('CURSOR_EXPIRED')
   await client.dispose()
+})
+
+test('a client that renews its token in time follows events on one socket, each once', async () => {
+  const brief = await startTestApp({ database: app.database, config: { accessTokenTtlSeconds: 2 } })
+  const alice = await app.register('alice')
+  const bob = await brief.register('bob')
+  const chatId = await createDirectChat(alice, bob.id)
+  let tokens = { accessToken: bob.token, refreshToken: bob.refreshToken }
+  let refreshing: Promise<string> | null = null
+  let refreshed = 0
+  const refresh = async () => {
+    const input = { refreshToken: tokens.refreshToken }
+    tokens = (await brief.anonymous.run(RefreshTokens, { input })).refreshTokens.tokens
+    refreshed++
+    refreshing = null
+    return tokens.accessToken
+  }
+  const opened: unknown[] = []
+  const closed: unknown[] = []
+  const client = createRenewingClient({
+    url: `${brief.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    // Always a new one, which is as good as one that lasts.
+    accessToken: () => (refreshing ??= refresh()),
+    on: { opened: (socket) => opened.push(socket), closed: (event) => closed.push(event) },
+  })
+  const seen: string[] = []
+  const start = (await bob.run(EventCursor)).viewer.eventCursor as string
+  const following = (async () => {
+    for await (const event of followEvents<{ cursor: string; message?: { text: string } }>(
+      client,
+      Events,
+      start,
+    )) {
+      if (event.message !== undefined) seen.push(event.message.text)
+      if (event.message?.text === 'the end') return
+    }
+  })()
+  let sent = 0
+  // The first token, and four that took its place.
+  while (refreshed < 5) await sendMessage(alice, chatId, `message ${++sent}`)
+  await sendMessage(alice, chatId, 'the end')
+  await following
+  expect(seen).toEqual([...upTo(sent), 'the end'])
+  expect([opened.length, closed]).toEqual([1, []])
+  await client.dispose()
+  await brief.dispose()
 })

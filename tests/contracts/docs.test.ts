@@ -6,6 +6,9 @@ import { rateLimits } from '../../src/features/auth/rate-limits.ts'
 import { eventIntervalMs, liveTimings } from '../../src/features/presence/timings.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
+import { stalledBeats } from '../../src/http/event-stream.ts'
+import { socketLimits } from '../../src/http/socket-protocol.ts'
+import { renewalGraceMs } from '../../src/http/socket-session.ts'
 import { startTestApp } from '../testkit/app.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
@@ -73,6 +76,21 @@ test('docs/realtime.md and docs/privacy.md have how long typing and presence las
   expect(read('docs/privacy.md')).toContain(
     `while it is open, and ${grace} s after; ${deadAtLast} s where the process ends`,
   )
+})
+
+test('docs/realtime.md has the limits of sockets and of streams', () => {
+  const page = read('docs/realtime.md')
+  const { heartbeatMs } = liveTimings
+  const { messageBytes, initTimeoutMs, operations, closeTimeoutMs } = socketLimits
+  expect(page).toContain(`a message of more than ${messageBytes / 1_024} KiB`)
+  expect(page).toContain(`no \`connection_init\` within ${initTimeoutMs / 1_000} s`)
+  expect(page).toContain(`no close within ${closeTimeoutMs / 1_000} s`)
+  expect(page).toContain(`a ${operations + 1}st operation at a time`)
+  expect(page).toContain(`The server pings every ${heartbeatMs / 1_000} s`)
+  expect(page).toContain(`at once, and every ${heartbeatMs / 1_000} s, so that`)
+  expect(page).toContain(`is waited for, ${renewalGraceMs / 1_000} s at the most`)
+  expect(page).toContain('takes nothing of what waits for it for a minute')
+  expect(stalledBeats * heartbeatMs).toBe(60_000)
 })
 
 test.each(['UserError', 'Event', 'ChatEvent', 'ChatActionEvent', 'MessageEvent'])(

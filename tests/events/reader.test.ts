@@ -1,11 +1,11 @@
 import pg from 'pg'
 import { pino } from 'pino'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { uuidv7 } from '../../src/core/ids.ts'
 import { createDatabase, type Database } from '../../src/db/client.ts'
 import type { EventKind, LogEvent } from '../../src/events/event.ts'
 import { createHub, type Hub } from '../../src/events/hub.ts'
-import { createLogReader, follow } from '../../src/events/reader.ts'
+import { createLogReader, type FollowOptions, follow } from '../../src/events/reader.ts'
 import { createTailer, type Tailer } from '../../src/events/tailer.ts'
 import { createTestDatabase, type TestDatabase } from '../testkit/database.ts'
 
@@ -20,6 +20,8 @@ const userId = uuidv7()
 const kinds: ReadonlySet<EventKind> = new Set(['SESSION_REVOKED'])
 const hydrate = async (events: readonly LogEvent[]) => new Map(events.map((event) => [event.position, event]))
 
+const sizeOf = () => 100
+
 beforeEach(async () => {
   testDatabase = await createTestDatabase()
   database = createDatabase({ url: testDatabase.url, onError: () => {} })
@@ -32,6 +34,7 @@ beforeEach(async () => {
     database,
     logger: pino({ level: 'silent' }),
     onHeldBack: () => {},
+    onLost: () => {},
     onBatch: hub.route,
     pollMs: 5,
   })
@@ -50,11 +53,12 @@ async function append(count: number): Promise<number> {
   return Number(rows.at(-1)?.position)
 }
 
-function read(after: number | null, options: { maxBacklog?: number; pageSize?: number } = {}) {
+function read(after: number | null, options: Partial<FollowOptions<LogEvent>> = {}) {
   return follow<LogEvent>({
     hub,
     reader: createLogReader(database),
     hydrate,
+    sizeOf,
     userId,
     chatId: null,
     kinds,
@@ -85,6 +89,84 @@ test('a reader that falls behind its backlog reads the log instead, and misses n
   await tailer.reached(await append(3))
   expect(await take(events, 3)).toEqual([202, 203, 204])
   await events.return?.()
+})
+
+test('a reader that was quiet for longer than the log goes back, and then falls behind, goes on', async () => {
+  const events = read(0, { maxBacklog: 10, pageSize: 7 })
+  await append(1)
+  expect(await take(events, 1)).toEqual([1])
+  const next = events.next()
+  // Of others, and all of it gone since.
+  await database.query({ text: `SELECT setval('events_position_seq', 999)` }, [])
+  await database.query({ text: `INSERT INTO events (kind, user_id) VALUES ('SESSION_REVOKED', $1)` }, [
+    uuidv7(),
+  ])
+  await tailer.reached(1000)
+  await database.query({ text: `UPDATE event_log SET pruned_through = 1000` }, [])
+  await tailer.reached(await append(40))
+  const positions = [(await next).value.position, ...(await take(events, 39))]
+  expect(positions).toEqual(Array.from({ length: 40 }, (_, i) => 1001 + i))
+})
+
+test('a log that is long and has little for the reader is read in few steps, and none is left out', async () => {
+  const expected: number[] = []
+  for (let i = 0; i < 5; i++) {
+    await database.query({ text: `SELECT setval('events_position_seq', ${i * 1_000_000 + 1})` }, [])
+    const last = await append(3)
+    expected.push(last - 2, last - 1, last)
+  }
+  await tailer.reached(expected.at(-1) ?? 0)
+  const before = logReads
+  expect(await take(read(0), 15)).toEqual(expected)
+  expect(logReads - before).toBeLessThan(10)
+})
+
+test('a reader that the log does not reach back to is told', async () => {
+  await tailer.reached(await append(5))
+  await database.query({ text: `UPDATE event_log SET pruned_through = 3` }, [])
+  await expect(read(2).next()).rejects.toMatchObject({ code: 'CURSOR_EXPIRED' })
+  expect(await take(read(3), 2)).toEqual([4, 5])
+})
+
+test('what waits is bounded in bytes, too, and fewer are got ready at a time where they are long', async () => {
+  const events = read(0, { sizeOf: () => 30_000, maxBacklogBytes: 300_000 })
+  await append(1)
+  expect(await take(events, 1)).toEqual([1])
+  const before = logReads
+  // Ten fit.
+  for (const { count, reads } of [
+    { count: 10, reads: 0 },
+    { count: 11, reads: 1 },
+  ]) {
+    const last = await append(count)
+    await tailer.reached(last)
+    expect(events.waiting.bytes).toBeLessThanOrEqual(300_000)
+    let position = 0
+    while (position < last) {
+      position = (await events.next()).value.position
+      const ready = events.takeReady(50)
+      expect(ready.length).toBeLessThan(reads === 0 ? 3 : 50)
+      position = ready.at(-1)?.position ?? position
+    }
+    expect(logReads - before).toBe(reads)
+  }
+})
+
+test('a reader waits while the database is away', async () => {
+  const { query } = database
+  let failures = 0
+  await append(3)
+  const away = async () => {
+    failures++
+    throw Object.assign(new Error('away'), { code: 'ECONNREFUSED' })
+  }
+  const events = read(0)
+  Object.assign(database, { query: away })
+  const first = events.next()
+  await vi.waitFor(() => expect(failures).toBeGreaterThan(1))
+  Object.assign(database, { query })
+  expect((await first).value.position).toBe(1)
+  expect(await take(events, 2)).toEqual([2, 3])
 })
 
 test('a reader that keeps up never reads the log again', async () => {

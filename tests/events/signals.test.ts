@@ -2,8 +2,11 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createDatabase, type Database } from '../../src/db/client.ts'
-import { createMemorySignals, createPostgresSignals, type Signals } from '../../src/events/signals.ts'
+import { createMemorySignals, type Signals } from '../../src/events/signals.ts'
+import { createPostgresSignals } from '../../src/events/signals-postgres.ts'
+import { createRedisSignals } from '../../src/events/signals-redis.ts'
 import { createTestDatabase, type TestDatabase } from '../testkit/database.ts'
+import { createTestRedis, hasRedis } from '../testkit/redis.ts'
 
 let testDatabase: TestDatabase
 let database: Database
@@ -27,6 +30,12 @@ async function openPostgres(): Promise<Signals> {
   return signals
 }
 
+async function openRedis(url: string): Promise<Signals> {
+  const signals = await createRedisSignals({ url, database, logger: pino({ level: 'silent' }) })
+  disposables.push(signals.dispose)
+  return signals
+}
+
 /** What two processes have; a single process talks to itself. */
 const transports: Record<string, () => Promise<readonly [Signals, Signals]>> = {
   memory: async () => {
@@ -34,6 +43,18 @@ const transports: Record<string, () => Promise<readonly [Signals, Signals]>> = {
     return [signals, signals]
   },
   postgres: async () => [await openPostgres(), await openPostgres()],
+  redis: async () => {
+    const redis = await createTestRedis()
+    await redis.start()
+    disposables.push(redis.stop)
+    let statements = 0
+    database.onStatement = (sql) => {
+      if (sql.includes('pg_notify')) statements++
+    }
+    // Whatever the test says goes by Redis.
+    disposables.push(async () => expect(statements).toBe(0))
+    return [await openRedis(redis.url), await openRedis(redis.url)]
+  },
 }
 
 function listen(signals: Signals, topic: string): { readonly heard: string[]; stop(): void } {
@@ -41,7 +62,9 @@ function listen(signals: Signals, topic: string): { readonly heard: string[]; st
   return { heard, stop: signals.subscribe(topic, (payload) => heard.push(payload)) }
 }
 
-describe.each(Object.entries(transports))('%s', (_name, open) => {
+describe.each(Object.entries(transports))('%s', (name, open) => {
+  beforeEach((context) => context.skip(name === 'redis' && !hasRedis, 'There is no redis-server here.'))
+
   test('a word is heard once by every process, the one that says it included', async () => {
     const [here, there] = await open()
     const [mine, theirs] = [listen(here, 'a'), listen(there, 'a')]

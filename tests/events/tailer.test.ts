@@ -43,6 +43,7 @@ async function tail(options: { batchSize?: number } = {}): Promise<{ tailer: Tai
     database,
     logger: pino({ level: 'silent' }),
     onHeldBack: () => {},
+    onLost: () => {},
     onBatch: async (events) => {
       seen.push(...events.map((event) => event.position))
     },
@@ -155,6 +156,7 @@ test('a batch that fails is handed over again', async () => {
     database,
     logger: pino({ level: 'silent' }),
     onHeldBack: () => {},
+    onLost: () => {},
     onBatch: async (events) => {
       if (events.length > 0 && failures-- > 0) throw new Error('not now')
       seen.push(...events.map((event) => event.position))

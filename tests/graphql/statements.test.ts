@@ -391,7 +391,7 @@ describe('a write costs', () => {
     ['clearing fifty', 13, ClearChat, () => said(50, team)],
     ['clearing one of a direct chat', 10, ClearChat, () => said(1, pair)],
     ['clearing fifty of a direct chat', 10, ClearChat, () => said(50, pair)],
-    ['a block', 10, BlockUser, async () => ({ userId: (await app.register('new')).id })],
+    ['a block', 11, BlockUser, async () => ({ userId: (await app.register('new')).id })],
     [
       'a block that stands',
       6,
@@ -404,7 +404,7 @@ describe('a write costs', () => {
     ],
     [
       'taking a block back',
-      10,
+      11,
       UnblockUser,
       async () => {
         const { id } = await app.register('new')

@@ -28,7 +28,7 @@ describe.skipIf(!hasRedis)('limits with REDIS_URL', () => {
     app.anonymous.codeOf(Login, { input: { identifier, password: 'Wrong1Password' } })
   const countRows = (app: TestApp) => app.app.database.prisma.rateLimit.count()
   const linesOf = (app: TestApp) =>
-    app.logs.map(({ msg }) => String(msg)).filter((msg) => msg.includes('Redis'))
+    app.logs.map(({ msg }) => String(msg)).filter((msg) => msg.includes('rate limits'))
 
   test('processes share them there, and nothing is written to Postgres', async () => {
     await redis.start()

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { parseIdOf } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data, TestClient } from '../testkit/client.ts'
@@ -155,4 +157,27 @@ test('of reactions and a deletion at once none is left', async () => {
     alice.run(DeleteMessage, { input: { messageId: id } }),
   ])
   expect(await reactionsOf(bob, id)).toEqual([])
+})
+
+test('who is removed at the same moment is told that nothing was added', async () => {
+  const carl = await app.register('carl')
+  const group = await createGroupChat(alice, [carl.id])
+  const { id } = await sendMessage(alice, group, 'hello')
+  const client = new pg.Client(app.database.url)
+  await client.connect()
+  try {
+    await client.query('BEGIN')
+    await client.query('DELETE FROM chat_members WHERE user_id = $1', [parseIdOf('User', carl.id)])
+    const reacting = react(carl, id, '🎉')
+    const waiting = `SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`
+    await vi.waitFor(
+      async () => expect((await app.app.control.query({ text: waiting }, [])).length).toBe(1),
+      10_000,
+    )
+    await client.query('COMMIT')
+    expect(await reacting).toMatchObject({ __typename: 'NotFoundError' })
+  } finally {
+    await client.end()
+  }
+  expect(await reactionsOf(alice, id)).toEqual([])
 })

@@ -1,28 +1,13 @@
 import { get, type IncomingMessage } from 'node:http'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startTestApp, type TestApp } from '../testkit/app.ts'
 import { createGroupChat } from '../testkit/chats.ts'
+import { megabyte, memoryInUse } from '../testkit/memory.ts'
 import { RequestDataExport } from '../testkit/operations.ts'
 
 // Whatever else the machine does: this is about memory, not about time.
 const patienceMs = 120_000
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
-const megabyte = 1_048_576
-
-/** What is alive, in megabytes: when garbage is collected is up to the engine, and no concern of ours. */
-function memoryInUse(): number {
-  collectGarbage()
-  // The first only marks the memory of buffers as free.
-  collectGarbage()
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return (heapUsed + arrayBuffers) / megabyte
-}
 
 let app: TestApp
 let client: pg.Client

@@ -7,6 +7,7 @@ import { uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp } from '../testkit/app.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import { ChatMessages, EventCursor, Events, MessageAdded, SendMessage } from '../testkit/operations.ts'
+import { greet, openRaw, type RawSocket, subscribe } from '../testkit/raw-socket.ts'
 
 let app: TestApp
 beforeAll(async () => {
@@ -14,102 +15,15 @@ beforeAll(async () => {
 })
 afterAll(() => app.dispose())
 
-interface Raw {
-  readonly socket: WebSocket
-  send(message: object | string): void
-  /** The next message. */
-  next(): Promise<{ type: string; id?: string; payload?: unknown }>
-  closed: Promise<{ code: number; reason: string }>
+async function open(options: { headers?: Record<string, string>; on?: TestApp } = {}): Promise<RawSocket> {
+  return openRaw((options.on ?? app).url, { headers: options.headers ?? {} })
 }
 
-/** A socket without a client library, to say what a library never would. */
-async function open(
-  options: { protocol?: string; headers?: Record<string, string>; on?: TestApp } = {},
-): Promise<Raw> {
-  const url = `${(options.on ?? app).url.replace('http', 'ws')}/graphql`
-  const socket = new WebSocket(url, options.protocol ?? 'graphql-transport-ws', {
-    headers: options.headers ?? {},
-  })
-  const inbox: Awaited<ReturnType<Raw['next']>>[] = []
-  const waiting: ((message: Awaited<ReturnType<Raw['next']>>) => void)[] = []
-  socket.on('message', (data) => {
-    const message = JSON.parse(String(data))
-    if (message.type === 'ping') return socket.send('{"type":"pong"}')
-    const waiter = waiting.shift()
-    if (waiter) waiter(message)
-    else inbox.push(message)
-  })
-  const closed = new Promise<{ code: number; reason: string }>((resolve) => {
-    socket.on('close', (code, reason) => resolve({ code, reason: String(reason) }))
-  })
-  await once(socket, 'open')
-  return {
-    socket,
-    closed,
-    send: (message) => socket.send(typeof message === 'string' ? message : JSON.stringify(message)),
-    next: () => {
-      const message = inbox.shift()
-      return message ? Promise.resolve(message) : new Promise((resolve) => waiting.push(resolve))
-    },
-  }
-}
-
-async function openAs(token?: string, on?: TestApp): Promise<Raw> {
+async function openAs(token?: string, on?: TestApp): Promise<RawSocket> {
   const raw = await open(on ? { on } : {})
-  raw.send({ type: 'connection_init', ...(token && { payload: { authorization: `Bearer ${token}` } }) })
+  raw.send(greet(token))
   return raw
 }
-
-const subscribe = (id: string, query: string, variables?: object) => ({
-  type: 'subscribe',
-  id,
-  payload: { query, variables },
-})
-
-test('frames that break the protocol close the socket with its codes', async () => {
-  const beforeInit = await open()
-  beforeInit.send(subscribe('1', '{ __typename }'))
-  expect(await beforeInit.closed).toMatchObject({ code: 4401 })
-
-  const twice = await openAs()
-  twice.send({ type: 'connection_init' })
-  expect(await twice.closed).toMatchObject({ code: 4429 })
-
-  for (const frame of ['not json', '{"type":"unknown"}', '[]', 'null', '{"type":"subscribe","id":"1"}']) {
-    const bad = await openAs()
-    await bad.next()
-    bad.send(frame)
-    expect(await bad.closed).toMatchObject({ code: 4400 })
-  }
-
-  const large = await openAs()
-  await large.next()
-  large.send(subscribe('1', `# ${'x'.repeat(70_000)}`))
-  expect(await large.closed).toMatchObject({ code: 1009 })
-
-  const user = await app.register()
-  const same = await openAs(user.token)
-  await same.next()
-  same.send(subscribe('1', Events))
-  same.send(subscribe('1', Events))
-  expect(await same.closed).toMatchObject({ code: 4409 })
-
-  const long = await openAs(user.token)
-  await long.next()
-  for (let i = 0; i < 2; i++) long.send(subscribe('x'.repeat(300), Events))
-  expect(await long.closed).toMatchObject({ code: 4409 })
-})
-
-test('a socket that never says hello is closed', async () => {
-  const silent = await open()
-  expect(await silent.closed).toMatchObject({ code: 4408 })
-})
-
-test('another subprotocol is not spoken', async () => {
-  const socket = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-ws')
-  const [error] = await once(socket, 'error')
-  expect(String(error)).toMatch(/subprotocol/i)
-})
 
 test('a page of a foreign origin is refused at the upgrade; one of this machine is let in', async () => {
   const foreign = new WebSocket(`${app.url.replace('http', 'ws')}/graphql`, 'graphql-transport-ws', {
@@ -121,46 +35,6 @@ test('a page of a foreign origin is refused at the upgrade; one of this machine 
   own.socket.close()
   const local = await open({ headers: { origin: 'http://localhost:5173' } })
   local.socket.close()
-})
-
-test('odd ids are ids', async () => {
-  const user = await app.register()
-  const raw = await openAs(user.token)
-  expect(await raw.next()).toMatchObject({ type: 'connection_ack' })
-  for (const id of ['__proto__', 'constructor', 'toString', '💬', ' ']) {
-    raw.send(subscribe(id, '{ viewer { user { username } } }'))
-    expect(await raw.next()).toMatchObject({
-      type: 'next',
-      id,
-      payload: { data: { viewer: { user: { username: user.username } } } },
-    })
-    expect(await raw.next()).toEqual({ type: 'complete', id })
-  }
-  raw.socket.close()
-})
-
-test('an operation that cannot start gets an error message, and the socket lives', async () => {
-  const user = await app.register()
-  const raw = await openAs(user.token)
-  await raw.next()
-  const refusals: [string, object | undefined, string][] = [
-    ['subscription { events {', undefined, 'GRAPHQL_PARSE_FAILED'],
-    ['subscription { nonsense }', undefined, 'GRAPHQL_VALIDATION_FAILED'],
-    [MessageAdded, { chatId: 'nonsense' }, 'NOT_FOUND'],
-    [MessageAdded, { after: 'nonsense' }, 'CURSOR_EXPIRED'],
-  ]
-  for (const [query, variables, code] of refusals) {
-    raw.send(subscribe('a', query, variables))
-    const answer = await raw.next()
-    expect(answer).toMatchObject({ type: 'error', id: 'a', payload: [{ extensions: { code } }] })
-    expect(JSON.stringify(answer)).not.toContain('"http"')
-  }
-  raw.send(subscribe('b', '{ viewer { email } }'))
-  expect(await raw.next()).toMatchObject({
-    type: 'next',
-    payload: { data: { viewer: { email: user.email } } },
-  })
-  raw.socket.close()
 })
 
 test('an anonymous socket may do what an anonymous request may', async () => {
@@ -331,19 +205,6 @@ test('a connection that breaks while its upgrade is refused leaves the server st
     }
   }
   expect((await fetch(`${app.url}/health/live`)).status).toBe(200)
-})
-
-test('an id that is taken again and again while it starts holds nothing', async () => {
-  const user = await app.register()
-  const before = app.app.services.feed.stats.listeners
-  const raw = await openAs(user.token)
-  await raw.next()
-  for (let i = 0; i < 50; i++) {
-    raw.send(subscribe('a', Events))
-    raw.send({ type: 'complete', id: 'a' })
-  }
-  expect(await raw.closed).toMatchObject({ code: 4409 })
-  await vi.waitFor(() => expect(app.app.services.feed.stats.listeners).toBe(before))
 })
 
 test('what a socket says after it was told to close is not heard', async () => {

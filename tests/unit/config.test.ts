@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../src/config.ts'
 
@@ -17,4 +18,18 @@ test('what cannot be meant is refused with every problem', () => {
   expect(read(env)).toThrow(/3 problems.*RATE_LIMITS.*TRUST_PROXY.*REDIS_URL/s)
   for (const TRUST_PROXY of ['yes', '0', '-1', '1.5']) expect(read({ TRUST_PROXY })).toThrow('TRUST_PROXY')
   expect(parseConfig({ REDIS_URL: 'rediss://:secret@redis:6380/1' }).redisUrl).toContain('redis:6380')
+})
+
+test.each([
+  ['WORKERS', 'workers', '1', '64', ['0', '65', 'all', '1.5', '-1', '01']],
+  ['DATABASE_POOL_SIZE', 'databasePoolSize', '2', '200', ['1', '201', 'auto']],
+] as const)('%s has its bounds', (name, field, least, most, refused) => {
+  expect(parseConfig({ [name]: least })[field]).toBe(Number(least))
+  expect(parseConfig({ [name]: most })[field]).toBe(Number(most))
+  for (const value of refused) expect(read({ [name]: value })).toThrow(name)
+})
+
+test('WORKERS=auto is one for each core that this process may use', () => {
+  expect(parseConfig({ WORKERS: 'auto' }).workers).toBe(Math.min(availableParallelism(), 64))
+  expect(parseConfig({}).workers).toBe(1)
 })

@@ -35,13 +35,16 @@ function createSource(count: number) {
 
 async function follow(
   source: ReturnType<typeof createSource>,
-  options: { failsAt?: number; goneAt?: number; cost?: number } = {},
+  options: { failsAt?: number; goneAt?: number; cost?: number; isAwayAt?: (event: unknown) => boolean } = {},
 ) {
   const eventOf = ({ data }: ExecutionResult) => data?.['event']
   const results = await createExecutor(schema).subscribe(
     { schema, document, rootValue: { event: () => source } },
     (result) => result,
-    (result) => eventOf(result) === options.failsAt,
+    (result) => {
+      if (options.isAwayAt?.(eventOf(result))) return 'unavailable'
+      return eventOf(result) === options.failsAt ? 'internal' : null
+    },
     (result) => eventOf(result) === options.goneAt,
     options.cost ?? 1,
   )
@@ -77,6 +80,22 @@ test('an event that goes on failing ends the stream and its source: nothing behi
   await expect(results.next()).rejects.toThrow('could not be handed over')
   expect(source.returned).toBe(true)
   expect(await results.next()).toEqual({ done: true, value: undefined })
+})
+
+test('while the database is away an event waits, longer than a failure of another kind is put up with', async () => {
+  const source = createSource(3)
+  let attempts = 0
+  const { next } = await follow(source, { isAwayAt: (event) => event === 2 && ++attempts < 8 })
+  expect([await next(), await next(), await next(), await next()]).toEqual([1, 2, 3, undefined])
+  expect(attempts).toBe(8)
+})
+
+test('an event that waits for the database is let go when the client goes', async () => {
+  const source = createSource(3)
+  const { next } = await follow(source, { isAwayAt: (event) => event === 1 })
+  const first = next()
+  source.ended = true
+  expect(await first).toBeUndefined()
 })
 
 test('what was worked on when the source ended is not handed over', async () => {

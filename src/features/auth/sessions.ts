@@ -14,6 +14,8 @@ export interface Authenticator {
   /** Whether the session of somebody who was authenticated before goes on. */
   isAlive(viewer: Viewer): Promise<boolean>
   forget(sessionId: string): void
+  /** Where ends of sessions may have been missed. */
+  forgetAll(): void
 }
 
 const rememberMs = 30_000
@@ -57,5 +59,6 @@ export function createAuthenticator(options: { store: Store; accessTokens: Acces
       if (forgotten.size >= rememberAtMost) forgotten.clear()
       forgotten.set(sessionId, (forgotten.get(sessionId) ?? 0) + 1)
     },
+    forgetAll: () => alive.clear(),
   }
 }

@@ -62,6 +62,7 @@ async function changeBlock(
       const blocked = (await findApart(tx.prisma, viewer, [user.id])).size > 0
       // Waits for the sends and edits that are under way in their chat.
       await tx.prisma.chat.updateMany({ where: { directKey: pair }, data: { blocked } })
+      await (blocked ? hideReading(tx, pair) : showReading(tx, pair))
       // Of what went back and forth before, the log keeps nothing.
       await tx.prisma.event.deleteMany({
         where: { kind: 'USER_UPDATED', userId: viewer.userId, subjectId: user.id },
@@ -73,4 +74,24 @@ async function changeBlock(
     throw isForeignKeyViolation(error) ? new NotFoundError('user') : error
   }
   return user
+}
+
+/** What either side reads from now on is not shown to the other. */
+async function hideReading({ prisma }: WriteTransaction, pair: string): Promise<void> {
+  await prisma.$executeRaw`UPDATE chat_members SET shown_read_sequence = coalesce(shown_read_sequence, last_read_sequence)
+    WHERE chat_id = (SELECT id FROM chats WHERE direct_key = ${pair})`
+}
+
+/** Shows what either side has read meanwhile, and tells of it. */
+async function showReading({ prisma, append }: WriteTransaction, pair: string): Promise<void> {
+  const members = await prisma.$queryRaw<
+    { chat_id: string; user_id: string; read: number; hidden: boolean }[]
+  >`
+    UPDATE chat_members m SET shown_read_sequence = NULL
+    FROM chat_members before WHERE before.id = m.id AND m.chat_id = (SELECT id FROM chats WHERE direct_key = ${pair})
+    RETURNING m.chat_id, m.user_id, m.last_read_sequence AS read,
+      m.last_read_sequence > before.shown_read_sequence AS hidden`
+  for (const { chat_id: chatId, user_id: actorId, read: sequence, hidden } of members) {
+    if (hidden) await append({ kind: 'CHAT_READ', chatId, actorId, sequence })
+  }
 }

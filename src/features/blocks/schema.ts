@@ -50,7 +50,7 @@ builder.mutationFields((t) => ({
   blockUser: t.fieldWithInput({
     type: BlockUserPayload,
     description:
-      "Keeps the viewer and someone else apart, in both directions: neither finds the other by searching, begins a direct chat or a group with them, or sends or edits a message in the direct chat that they have (`FORBIDDEN`, in the same words for both). They can still read that chat and delete from it. In groups they still see each other's messages: hide them by `viewerHasBlocked`. The other side is not told. The viewer's devices get `UserUpdated`. Blocking again changes nothing.",
+      "Keeps the viewer and someone else apart, in both directions: neither finds the other by searching, begins a direct chat or a group with them, or sends or edits a message in the direct chat that they have (`FORBIDDEN`, in the same words for both). They can still read that chat and take back what they wrote and how they reacted; neither sees how far the other reads. In groups they still see each other's messages: hide them by `viewerHasBlocked`. The other side is not told. The viewer's devices get `UserUpdated`. Blocking again changes nothing.",
     typeOptions: { name: 'BlockUserInput', description: 'Whom.' },
     errors: {
       types: [ValidationError, NotFoundError],

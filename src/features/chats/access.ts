@@ -58,7 +58,7 @@ export async function ownChat(store: Store, viewer: Viewer, id: string): Promise
 
 export const ownChatColumns = `c.id, c.kind, c.title, c.history_visibility, c.direct_key, c.last_sequence, c.last_activity_at,
   c.created_at, c.updated_at, c.deleted_at,
-  m.id AS member_id, m.user_id, m.role, m.joined_at, m.last_read_sequence, m.muted_until`
+  m.id AS member_id, m.user_id, m.role, m.joined_at, m.last_read_sequence, m.shown_read_sequence, m.muted_until`
 
 export const findChatsStatement = {
   name: 'chats_find',
@@ -82,6 +82,7 @@ export interface OwnChatRow {
   readonly role: ChatMember['role']
   readonly joined_at: Date
   readonly last_read_sequence: number
+  readonly shown_read_sequence: number | null
   readonly muted_until: Date | null
 }
 
@@ -104,6 +105,7 @@ export function toOwnChat(row: OwnChatRow): OwnChat {
       role: row.role,
       joinedAt: row.joined_at,
       lastReadSequence: row.last_read_sequence,
+      shownReadSequence: row.shown_read_sequence,
       mutedUntil: row.muted_until,
     },
   }

@@ -86,18 +86,28 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
   return ownChat(store, viewer, id)
 }
 
+/**
+ * The row of a direct chat is locked against being blocked meanwhile, before anything is written; the others need no
+ * lock. While one side has blocked the other only the reader's own devices are told.
+ */
 const markReadStatement = {
   name: 'chats_mark_read',
-  text: `WITH read AS (
+  text: `WITH direct AS (
+      SELECT blocked FROM chats WHERE id = $1 AND kind = 'DIRECT' FOR SHARE
+    ), read AS (
       UPDATE chat_members SET last_read_sequence = $3
-      WHERE chat_id = $1 AND user_id = $2 AND last_read_sequence < $3 RETURNING last_read_sequence
-    ) INSERT INTO events (kind, chat_id, actor_id, sequence)
-    SELECT 'CHAT_READ', $1, $2, last_read_sequence FROM read RETURNING sequence`,
+      WHERE chat_id = $1 AND user_id = $2 AND last_read_sequence < $3 AND (SELECT count(*) FROM direct) >= 0
+      RETURNING last_read_sequence
+    ) INSERT INTO events (kind, chat_id, user_id, subject_id, actor_id, sequence)
+    SELECT 'CHAT_READ', CASE WHEN apart THEN NULL ELSE $1 END, CASE WHEN apart THEN $2 END, CASE WHEN apart THEN $1 END,
+      $2, last_read_sequence
+    FROM read, coalesce((SELECT blocked FROM direct), false) AS apart RETURNING sequence`,
 }
 
 /**
  * Moves the viewer's read position forward, never back, and tells their other devices and the other
- * members. Beyond the newest message it stops at the newest.
+ * members; in a direct chat where either side has blocked the other, their own devices alone. Beyond the newest
+ * message it stops at the newest.
  * @throws NotFoundError when the viewer has no such chat
  * @throws ValidationError for a negative sequence
  */

@@ -132,6 +132,7 @@ interface MemberRow extends Omit<PublicUser, 'id'> {
   readonly role: ChatMember['role']
   readonly joined_at: Date
   readonly last_read_sequence: number
+  readonly shown_read_sequence: number | null
   readonly muted_until: Date | null
 }
 
@@ -168,6 +169,7 @@ function toMember(row: MemberRow): MemberView {
     role: row.role,
     joinedAt: row.joined_at,
     lastReadSequence: row.last_read_sequence,
+    shownReadSequence: row.shown_read_sequence,
     mutedUntil: row.muted_until,
     user: { id: row.user_id, username, displayName, bio, kind, createdAt },
   }

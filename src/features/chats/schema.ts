@@ -67,8 +67,13 @@ export const ChatMember = builder.prismaObject('ChatMember', {
     }),
     role: t.expose('role', { type: ChatRole, description: 'What they may do.' }),
     joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'Since when.' }),
-    lastReadSequence: t.exposeInt('lastReadSequence', {
-      description: 'They have read up to the message with this `sequence`; 0 for none.',
+    lastReadSequence: t.int({
+      description:
+        'They have read up to the message with this `sequence`; 0 for none. In a direct chat where either side has blocked the other, what the other side reads is not shown until that is over.',
+      resolve: ({ userId, lastReadSequence, shownReadSequence }, _args, { principal }) =>
+        principal.kind === 'user' && principal.userId === userId
+          ? lastReadSequence
+          : (shownReadSequence ?? lastReadSequence),
     }),
     mutedUntil: t.field({
       type: 'DateTime',
@@ -332,7 +337,7 @@ builder.mutationFields((t) => ({
   markChatRead: t.fieldWithInput({
     type: MarkChatReadPayload,
     description:
-      "Tells how far the viewer has read. It only ever moves forward, so calls may be late, repeated or out of order. The other members and the viewer's other devices get a `ChatRead` event.",
+      "Tells how far the viewer has read. It only ever moves forward, so calls may be late, repeated or out of order. The other members and the viewer's other devices get a `ChatRead` event; in a direct chat where either side has blocked the other, the viewer's devices alone.",
     typeOptions: { name: 'MarkChatReadInput', description: 'How far.' },
     errors: {
       types: [ValidationError, NotFoundError],

@@ -1,5 +1,5 @@
 import { decodeBounds, encodeCursor } from '../../core/cursor.ts'
-import { ConflictError, ValidationError } from '../../core/errors.ts'
+import { ConflictError, NotFoundError, ValidationError } from '../../core/errors.ts'
 import { groupBy } from '../../core/group-by.ts'
 import { uuidv7 } from '../../core/ids.ts'
 import { type Connection, type PageArgs, parsePageArgs, toConnection } from '../../core/pages.ts'
@@ -28,9 +28,9 @@ interface ReactionInput {
  */
 export async function addReaction(store: Store, viewer: Viewer, input: ReactionInput): Promise<MessageView> {
   const emoji = requireEmoji(input.emoji)
-  const { message, blocked } = await accessMessage(store, viewer, input.messageId)
-  if (blocked) throw keptApart()
+  const { message, inGroup } = await accessMessage(store, viewer, input.messageId)
   await store.write(async ({ prisma, append }) => {
+    if (!inGroup) await requireOpen(prisma, message.chatId)
     // Held, so that of the kinds that come at once none is the 21st, and a deletion takes all of them along.
     const [standing] = await prisma.$queryRaw<unknown[]>`
       SELECT 1 FROM messages WHERE id = ${message.id}::uuid AND deleted_at IS NULL FOR NO KEY UPDATE`
@@ -44,7 +44,10 @@ export async function addReaction(store: Store, viewer: Viewer, input: ReactionI
       SELECT ${uuidv7()}::uuid, ${message.id}::uuid, user_id, ${emoji} FROM chat_members
       WHERE chat_id = ${message.chatId}::uuid AND user_id = ${viewer.userId}::uuid FOR KEY SHARE
       ON CONFLICT DO NOTHING`
-    if (added > 0) await append(reactionEvent('REACTION_ADDED', message, viewer, emoji))
+    if (added > 0) return append(reactionEvent('REACTION_ADDED', message, viewer, emoji))
+    // It is there already, or the viewer was removed a moment ago.
+    const member = { chatId: message.chatId, userId: viewer.userId }
+    if ((await prisma.chatMember.count({ where: member })) === 0) throw new NotFoundError('message')
   })
   return message
 }
@@ -75,6 +78,13 @@ function requireEmoji(text: string): string {
   const emoji = parseEmoji(text)
   if (emoji !== null) return emoji
   throw new ValidationError([{ path: ['emoji'], message: 'A reaction is one emoji, and nothing else.' }])
+}
+
+/** Holds a direct chat against being blocked meanwhile. */
+async function requireOpen(prisma: Transaction, chatId: string): Promise<void> {
+  const [open] = await prisma.$queryRaw<unknown[]>`
+    SELECT 1 FROM chats WHERE id = ${chatId}::uuid AND NOT blocked FOR SHARE`
+  if (open === undefined) throw keptApart()
 }
 
 async function kindsOf(prisma: Transaction, messageId: string): Promise<Set<string>> {

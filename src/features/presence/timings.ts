@@ -8,6 +8,11 @@ export interface LiveTimings {
   readonly beatMs: number
   /** A process without a sign of life for this long is dead, and whoever was connected to it offline. */
   readonly deadMs: number
+  /**
+   * Between two signs of life on a connection that lasts: a ping on a WebSocket, which has to be answered by the next,
+   * and a comment on a stream of events.
+   */
+  readonly heartbeatMs: number
 }
 
 export const liveTimings: LiveTimings = {
@@ -15,6 +20,7 @@ export const liveTimings: LiveTimings = {
   graceMs: 5_000,
   beatMs: 5_000,
   deadMs: 15_000,
+  heartbeatMs: 12_000,
 }
 
 /** Of one person's typing in a chat, or presence, a subscription gets one event in this time. */

@@ -117,7 +117,7 @@ const chatsStatement = {
 const membersStatement = {
   name: 'delivery_members',
   text: `SELECT m.id, m.chat_id AS "chatId", m.user_id AS "userId", m.role, m.joined_at AS "joinedAt",
-      m.last_read_sequence AS "lastReadSequence", m.muted_until AS "mutedUntil"
+      m.last_read_sequence AS "lastReadSequence", m.shown_read_sequence AS "shownReadSequence", m.muted_until AS "mutedUntil"
     FROM unnest($1::uuid[], $2::uuid[]) AS k(chat_id, user_id)
     JOIN chat_members m ON m.chat_id = k.chat_id AND m.user_id = k.user_id`,
 }
@@ -159,6 +159,14 @@ export async function hydrate(store: Store, events: readonly LogEvent[]): Promis
   }
   return deliveries
 }
+
+/** What it takes in memory, in bytes, about. */
+export function sizeOf(delivery: Delivery): number {
+  const text = 'message' in delivery ? (delivery.message.text?.length ?? 0) : 0
+  return baseSize + 2 * text
+}
+
+const baseSize = 500
 
 interface Loaded {
   readonly chats: ReadonlyMap<string, ChatView>
@@ -226,13 +234,14 @@ function toDelivery(event: LogEvent, loaded: Loaded): Delivery | null {
       return { ...base, kind, chat, userId: subjectId, memberId: detail, messages }
     }
     case 'SESSION_REVOKED':
+    case 'LOG_EPOCH':
       return null
   }
 }
 
 /** Which chat an entry is about, as far as there is something to load of it. */
-function chatOf(event: LogEvent): string | null {
-  return event.kind === 'CHAT_MUTED' ? event.subjectId : event.chatId
+function chatOf({ kind, chatId, subjectId }: LogEvent): string | null {
+  return chatId ?? (kind === 'CHAT_MUTED' || kind === 'CHAT_READ' ? subjectId : null)
 }
 
 const aboutSubject: ReadonlySet<EventKind> = new Set<EventKind>([

@@ -55,7 +55,7 @@ builder.objectFields(ViewerType, (t) => ({
   eventCursor: t.string({
     description:
       'Where the log stands now. Ask for it together with the state that you show, then subscribe (or poll) after it: what happens in between is not missed.',
-    resolve: (_viewer, _args, { feed, logPosition }) => feed.cursors.encode(logPosition),
+    resolve: (_viewer, _args, { logCursor }) => logCursor,
   }),
   events: t.field({
     type: EventConnection,
@@ -76,7 +76,8 @@ builder.objectFields(ViewerType, (t) => ({
   }),
 }))
 
-const chatIdDescription = 'Only this chat; null for every chat of the viewer, new ones included.'
+const chatIdDescription =
+  'Only this chat: the subscription completes when the viewer is in it no more. Null: every chat of the viewer, new ones included.'
 const afterDescription =
   'Resume behind this cursor: what was missed comes first, then what is live, each once and in order. Null: from now on. A cursor that the log does not reach back to gives `CURSOR_EXPIRED`.'
 
@@ -91,7 +92,7 @@ async function followKind<Kind extends ClientEventKind>(
     endsWithSession: !context.closesWithSession,
     chatId: chat,
     kinds: new Set([kind]),
-    after: args.after ?? null,
+    after: context.resumeAfter ?? args.after ?? null,
     caughtUp: null,
   })
   return events as AsyncIterable<Of<Kind>>
@@ -138,7 +139,7 @@ builder.subscriptionFields((t) => {
     events: t.field({
       type: Event,
       description:
-        'Everything that concerns the viewer, in one order. With `after`, what was missed comes first, then one `CaughtUp`, then what is live.',
+        'Everything that concerns the viewer, in one order. What was missed behind `after` comes first, then one `CaughtUp`, then what is live; without `after`, `CaughtUp` comes first.',
       args: { after: t.arg.string({ description: afterDescription }) },
       subscribe: (_root, { after }, context) =>
         context.feed.follow({
@@ -146,7 +147,7 @@ builder.subscriptionFields((t) => {
           endsWithSession: !context.closesWithSession,
           chatId: null,
           kinds: allKinds,
-          after: after ?? null,
+          after: context.resumeAfter ?? after ?? null,
           caughtUp: (position) => ({ kind: 'CAUGHT_UP', position, occurredAt: new Date() }),
         }),
       resolve: (event) => event,
