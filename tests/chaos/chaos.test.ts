@@ -16,7 +16,7 @@ const lines: string[] = []
 beforeAll(async () => {
   report = await runStorm({
     events: 1_000,
-    seconds: 60,
+    seconds: 120,
     seed: 5,
     processes: 2,
     workers: null,
@@ -36,7 +36,7 @@ beforeAll(async () => {
     say: (line) => lines.push(line),
   })
   // Later than it gives up by itself, and has cleaned up.
-}, 240_000)
+}, 300_000)
 
 afterAll(() => {
   if (report !== undefined && !isProof(report)) console.log(`${lines.join('\n')}\n${renderTable(report)}`)

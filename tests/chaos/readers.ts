@@ -52,6 +52,8 @@ export interface Reader {
   readonly position: number
   /** How often it was told that its backlog has ended. */
   readonly caughtUp: number
+  /** What it waits for, and since when: for whoever wonders why it does not get on. */
+  readonly stage: string
   /** Cuts its connection, if it has one now, in one way or another. @returns whether it had one */
   cut(): boolean
   /** Stops reading for a while. @returns whether there was a connection to pause */
@@ -77,6 +79,8 @@ interface Connection {
   pause(ms: number): void
 }
 
+/** Longer than two heartbeats of a stream of events, in milliseconds. */
+const silenceMs = 30_000
 /** How long a client may take to end, in milliseconds. */
 const stopMs = 5_000
 
@@ -93,6 +97,10 @@ export async function startReader(
   let stopped = false
   let connection: Connection | null = null
   let connections = 0
+  let stage = ''
+  const enter = (next: string) => {
+    stage = `${next} since ${new Date().toISOString().slice(11, 23)}`
+  }
   const ended = new AbortController()
   const name = `${kind} of ${person.name}${chat === null ? '' : ` in ${chat.id}`}`
   const recording: Recording = {
@@ -225,6 +233,7 @@ export async function startReader(
   }
 
   async function readStream(): Promise<void> {
+    enter('waits for a token')
     const { token, sessionId } = await session.token()
     const departure = new AbortController()
     const depart = () => departure.abort()
@@ -233,11 +242,14 @@ export async function startReader(
       await readResponse(token, sessionId, departure)
     } finally {
       here.over.removeEventListener('abort', depart)
+      departure.abort()
     }
   }
 
   async function readResponse(token: string, sessionId: string, departure: AbortController): Promise<void> {
-    const response = await fetch(`${here.dice.pick(here.urls)}/graphql`, {
+    const url = here.dice.pick(here.urls)
+    enter(`waits for the headers of ${url}`)
+    const response = await fetch(`${url}/graphql`, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
@@ -258,8 +270,15 @@ export async function startReader(
     })
     let text = ''
     const decoder = new TextDecoder()
+    // Node's `fetch` does not always tell that a connection has ended: a stream on which not even a heartbeat comes is
+    // given up, as docs/realtime.md advises.
+    const hearing = setTimeout(() => departure.abort(), silenceMs)
+    departure.signal.addEventListener('abort', () => clearTimeout(hearing))
+    enter(`waits for the stream of ${url}`)
     for await (const chunk of response.body) {
       await pausing
+      hearing.refresh()
+      enter(`waits for the stream of ${url}`)
       text += decoder.decode(chunk as Uint8Array, { stream: true })
       const messages = text.split('\n\n')
       text = messages.pop() ?? ''
@@ -300,6 +319,7 @@ export async function startReader(
         countError(here, `${kind}: ${codeOf(error)}`)
       }
       connection = null
+      enter('stays away')
       await stayAway()
     }
   }
@@ -314,6 +334,9 @@ export async function startReader(
     },
     get caughtUp() {
       return caughtUp
+    },
+    get stage() {
+      return stage
     },
     cut() {
       const had = connection

@@ -321,10 +321,10 @@ async function comeToRest(
   const restless = new Set<string>()
   const log = await readLog(databaseUrl)
   const model = createModel(log, foundersOf(scene))
-  const until = async ({ recording }: Reader, what: string, condition: () => boolean) => {
+  const until = async (reader: Reader, what: string, condition: () => boolean) => {
     while (!condition()) {
       if (world.over.aborted || performance.now() - begun > restMs) {
-        restless.add(`${recording.name} ${what}`)
+        restless.add(`${reader.recording.name} ${what} (${reader.stage})`)
         return
       }
       await delay(20)
