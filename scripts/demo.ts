@@ -160,6 +160,7 @@ function expect(holds: boolean, otherwise: string): void {
 async function tell(): Promise<void> {
   const [ada, ben] = [new Person('Ada'), new Person('Ben')]
 
+  await ask('{ viewer { email } }')
   chapter(`Two people register at ${url}.`)
   for (const person of [ada, ben]) {
     await person.register()

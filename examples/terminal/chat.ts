@@ -145,6 +145,7 @@ let ending: Promise<never> | undefined
 function end(problem?: unknown): Promise<never> {
   ending ??= (async () => {
     terminal.close()
+    if (isTyped) process.stdout.write('\n')
     // A server that is away is not waited for.
     if (problem === undefined) await Promise.race([session.logout(), delay(2_000)])
     else console.error(problem instanceof Refusal ? problem.message : `${values.url} does not answer.`)

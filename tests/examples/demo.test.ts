@@ -1,8 +1,11 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { startTestApp, type TestApp } from '../testkit/app.ts'
 import { startProgram } from '../testkit/program.ts'
+
+// Each starts whole processes.
+vi.setConfig({ testTimeout: 60_000 })
 
 let app: TestApp
 beforeAll(async () => {
@@ -44,6 +47,7 @@ test('says in one line that there is no server, or another one', async () => {
   for (const url of urls) {
     const program = demo([url])
     expect(await program.ended).toBe(1)
+    expect(program.lines).toEqual([])
     expect(program.problems).toEqual([`No Parley answers at ${url}. Start one with npm start.`])
   }
   other.close()

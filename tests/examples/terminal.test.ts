@@ -1,10 +1,13 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import type { Data } from '../testkit/client.ts'
 import { BlockUser, ChatMessages, DeleteMessage, EditMessage } from '../testkit/operations.ts'
 import { type Program, startProgram } from '../testkit/program.ts'
 import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
+
+// Each starts whole processes.
+vi.setConfig({ testTimeout: 60_000 })
 
 let app: TestApp
 /** The same server, whose tokens end while a test runs. */
@@ -113,7 +116,7 @@ test('two of them talk, and a lost connection loses nothing and shows nothing tw
   expect(await Promise.all([ofAlice.ended, ofBob.ended])).toEqual([0, 0])
   expect(await sessionsOf(alice)).not.toContain('Terminal')
   expect(await sessionsOf(bob)).not.toContain('Terminal')
-}, 60_000)
+})
 
 test('edits and deletions are shown', async () => {
   const ofBob = chat(bob, alice, app.url)
