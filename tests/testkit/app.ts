@@ -39,6 +39,8 @@ export interface TestAppOptions {
   readonly database?: TestDatabase
   readonly jwtSecrets?: readonly string[]
   readonly timings?: AppOptions['timings']
+  /** Whether its pages tell the logins of the demo accounts, which are not made here. */
+  readonly demo?: boolean
 }
 
 /** A whole Parley on a port of its own. */
@@ -50,6 +52,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     config,
     databaseUrl: database.url,
     jwtSecrets: options.jwtSecrets ?? [testSecret],
+    demo: options.demo ?? false,
     ...(options.timings && { timings: options.timings }),
     logger: pino({ level: config.logLevel }, { write: (line: string) => logs.push(JSON.parse(line)) }),
   })

@@ -10,6 +10,8 @@ export interface TestProxy {
   thaw(): void
   /** Nothing goes through the connections that there are, ever; new ones are good. */
   silence(): void
+  /** Ends the connections that there are; new ones are good. */
+  cut(): void
   dispose(): Promise<void>
 }
 
@@ -48,6 +50,9 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
     },
     silence() {
       for (const socket of sockets) socket.pause().removeAllListeners('data')
+    },
+    cut() {
+      for (const socket of sockets) socket.destroy()
     },
     async dispose() {
       server.close()

@@ -26,18 +26,62 @@
    */
   const prefix = 'parley:'
   const storage = {
-    /** @param {string} key */
-    getItem: (key) => localStorage.getItem(prefix + key),
+    /** @param {string} key @returns {string | null} */
+    getItem(key) {
+      if (key === 'graphiql:headers') return headersOfOpenTab()
+      const value = localStorage.getItem(prefix + key)
+      return key === 'graphiql:tabState' ? mapTabs(value, (tab) => tabHeaders()[tab.id] ?? null) : value
+    },
     /** @param {string} key @param {string} value */
-    setItem: (key, value) => localStorage.setItem(prefix + key, value),
+    setItem(key, value) {
+      if (key === 'graphiql:headers') return
+      if (key !== 'graphiql:tabState') return localStorage.setItem(prefix + key, value)
+      /** @type {Record<string, unknown>} */
+      const headers = {}
+      const others = mapTabs(value, (tab) => {
+        headers[tab.id] = tab.headers
+        return null
+      })
+      sessionStorage.setItem(`${prefix}tabHeaders`, JSON.stringify(headers))
+      localStorage.setItem(prefix + key, others ?? value)
+    },
     /** @param {string} key */
-    removeItem: (key) => localStorage.removeItem(prefix + key),
+    removeItem(key) {
+      localStorage.removeItem(prefix + key)
+    },
     clear() {
       for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key)
+      sessionStorage.removeItem(`${prefix}tabHeaders`)
     },
     get length() {
       return Object.keys(localStorage).filter((key) => key.startsWith(prefix)).length
     },
+  }
+
+  /** Headers may be secrets. They are kept as the session is: over a reload, for this browser tab only. */
+  function tabHeaders() {
+    return readJson(sessionStorage, 'tabHeaders') ?? {}
+  }
+
+  /** GraphiQL would save them a moment apart from its tabs, and open a tab more for headers that fit none. */
+  function headersOfOpenTab() {
+    const { tabs, activeTabIndex } = readJson(localStorage, 'graphiql:tabState') ?? {}
+    return tabHeaders()[tabs?.[activeTabIndex]?.id] ?? null
+  }
+
+  /**
+   * The state of GraphiQL's tabs with other headers.
+   * @param {string | null} json @param {(tab: any) => unknown} headersOf
+   */
+  function mapTabs(json, headersOf) {
+    try {
+      const state = JSON.parse(json ?? 'null')
+      if (!Array.isArray(state?.tabs)) return json
+      const tabs = state.tabs.map((/** @type {any} */ tab) => ({ ...tab, headers: headersOf(tab) }))
+      return JSON.stringify({ ...state, tabs })
+    } catch {
+      return json
+    }
   }
 
   /** @param {Storage} where @param {string} key */
@@ -357,9 +401,10 @@
     const values = withNewMessageId()
     fillEditor(values)
     const filled = JSON.parse(fill(JSON.stringify(variables ?? {}), values))
-    const payload = { query, operationName: operationName ?? undefined, variables: filled }
+    const operation = chooseOperation(query, operationName)
+    const payload = { query, operationName: operation?.name, variables: filled }
     hint('')
-    if (operationType(options.documentAST, operationName) === 'subscription') {
+    if (operation?.type === 'subscription') {
       return subscription(payload, headers)
     }
     return request(payload, headers).then((result) => {
@@ -368,13 +413,42 @@
     })
   }
 
-  /** @param {any} document @param {string | undefined} name */
-  function operationType(document, name) {
-    const operations = (document?.definitions ?? []).filter(
-      (/** @type {any} */ definition) => definition.kind === 'OperationDefinition',
-    )
-    const chosen = operations.find((/** @type {any} */ operation) => operation.name?.value === name)
-    return (chosen ?? operations[0])?.operation
+  /**
+   * GraphiQL finds out what is in an editor a moment after the text has changed: whoever opens a tab and runs it at once
+   * sends the new text with the name of the operation before.
+   * @param {string} query @param {string | undefined} name
+   */
+  function chooseOperation(query, name) {
+    const operations = operationsOf(query)
+    const named = operations.find((operation) => operation.name === name)
+    return named ?? (operations.length === 1 ? operations[0] : { type: undefined, name })
+  }
+
+  /** @param {string} query */
+  function operationsOf(query) {
+    const text = query.replace(/"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#.*/g, ' ')
+    /** @type {{ type: string, name?: string }[]} */
+    const operations = []
+    let depth = 0
+    /** What kind of definition we are in: its first word. */
+    let definition = ''
+    for (const [token] of text.matchAll(/[{}()]|@?[A-Za-z_]\w*/g)) {
+      const last = operations.at(-1)
+      if (/[{(]/.test(token)) {
+        if (definition === '') {
+          definition = 'query'
+          operations.push({ type: definition })
+        }
+        depth++
+      } else if (/[})]/.test(token)) {
+        depth--
+        if (depth === 0 && token === '}') definition = ''
+      } else if (depth === 0 && definition === '') {
+        definition = token
+        if (token !== 'fragment') operations.push({ type: token })
+      } else if (depth === 0 && definition === last?.type && !token.startsWith('@')) last.name ??= token
+    }
+    return operations
   }
 
   let openTab = ''
@@ -419,7 +493,8 @@
       defaultTabs: config.tabs,
       // It forgets those of the tab it opens first; later it would take them for another tab.
       variables: isFirstVisit ? config.tabs[0].variables : undefined,
-      shouldPersistHeaders: false,
+      // By the storage above.
+      shouldPersistHeaders: true,
       // Its default writes the query into the address, which a reload then sends as a request.
       onEditQuery() {},
       title: 'Parley',

@@ -1,0 +1,266 @@
+// What Parley does, told as it happens, by two new people on a server that runs:
+//
+//   npm run demo [-- http://127.0.0.1:4000]      or PARLEY_URL in the environment
+//
+// Exit code 0, or 1 with one line that says what went wrong.
+import { randomBytes, randomUUID } from 'node:crypto'
+import { type Client, createClient } from 'graphql-ws'
+import WebSocket from 'ws'
+import { followEvents } from '../examples/resume/graphql-ws.ts'
+
+const url = process.argv[2] ?? process.env['PARLEY_URL'] ?? 'http://127.0.0.1:4000'
+const patienceMs = 10_000
+
+// biome-ignore lint/suspicious/noExplicitAny: an answer has the shape of whatever was asked.
+type Data = any
+
+class Problem extends Error {}
+
+const say = (line: string) => console.log(`  ${line}`)
+const chapter = (title: string) => console.log(`\n${title}`)
+
+/** The only field of an operation. @throws Problem what the server says where it refuses */
+async function ask(query: string, variables: object = {}, token?: string): Promise<Data> {
+  const { data, errors } = await post({ query, variables }, token).catch(() => {
+    throw new Problem(`No Parley answers at ${url}. Start one with npm start.`)
+  })
+  if (errors?.[0]) throw new Problem(errors[0].message)
+  const [result] = Object.values<Data>(data)
+  if (result?.code) throw new Problem(`${result.code}: ${result.reason}`)
+  return result
+}
+
+async function post(body: object, token?: string): Promise<{ data: Data; errors?: { message: string }[] }> {
+  const response = await fetch(new URL('/graphql', url), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(patienceMs),
+  })
+  return (await response.json()) as { data: Data; errors?: { message: string }[] }
+}
+
+const failure = '... on UserError { code reason: message }'
+const eventsQuery = `subscription Demo($after: String) { events(after: $after) { __typename cursor
+  ... on MessageEvent { message { id sequence text author { displayName } reactions { emoji count } } } } }`
+
+interface Event {
+  readonly __typename: string
+  readonly cursor: string
+  readonly message?: { sequence: number; text: string; reactions: { emoji: string; count: number }[] }
+}
+
+/** Somebody with an account and a socket. */
+class Person {
+  readonly name: string
+  readonly username: string
+  id = ''
+  token = ''
+  readonly heard: Event[] = []
+  readonly #sockets: WebSocket[] = []
+  #client: Client | null = null
+  #check = () => {}
+
+  constructor(name: string) {
+    this.name = name
+    this.username = `${name.toLowerCase()}_${randomBytes(4).toString('hex')}`
+  }
+
+  ask(query: string, variables: object = {}): Promise<Data> {
+    return ask(query, variables, this.token)
+  }
+
+  async register(): Promise<void> {
+    const { username, name: displayName } = this
+    const input = { username, displayName, email: `${username}@example.com`, password: `Aa1${randomUUID()}` }
+    const { viewer, tokens } = await ask(
+      `mutation Register($input: RegisterInput!) { register(input: $input) { ${failure}
+        ... on RegisterPayload { viewer { user { id } } tokens { accessToken } } } }`,
+      { input },
+    )
+    this.id = viewer.user.id
+    this.token = tokens.accessToken
+  }
+
+  send(chatId: string, text: string, clientMessageId: string = randomUUID()): Promise<Data> {
+    return this.ask(
+      `mutation Send($input: SendMessageInput!) { sendMessage(input: $input) { ${failure}
+        ... on SendMessagePayload { deduplicated message { id sequence } } } }`,
+      { input: { chatId, text, clientMessageId } },
+    )
+  }
+
+  /** Follows everything that concerns them, from now on, over reconnects. */
+  async listen(): Promise<void> {
+    this.#client = createClient({
+      url: new URL('/graphql', url.replace(/^http/, 'ws')).href,
+      webSocketImpl: WebSocket,
+      connectionParams: { authorization: `Bearer ${this.token}` },
+      retryAttempts: 5,
+      retryWait: async () => this.#away,
+      on: { opened: (socket) => this.#sockets.push(socket as WebSocket) },
+    })
+    const { eventCursor } = await this.ask('{ viewer { eventCursor } }')
+    const client = this.#client
+    ;(async () => {
+      for await (const event of followEvents<Event>(client, eventsQuery, eventCursor)) {
+        this.heard.push(event)
+        this.#check()
+      }
+    })().catch(() => {})
+    await this.hears('CaughtUp')
+  }
+
+  async watchTyping(chatId: string): Promise<() => Promise<boolean>> {
+    const typing = this.#client?.iterate<{ typing: { isTyping: boolean } }>({
+      query: 'subscription Typing($chatId: ID!) { typing(chatId: $chatId) { isTyping } }',
+      variables: { chatId },
+    })
+    return async () => (await typing?.next())?.value?.data.typing.isTyping
+  }
+
+  /** The first event from the one at `from` on that is of this type. */
+  async hears(type: string, from = 0): Promise<Event> {
+    const find = () => this.heard.find((event, i) => i >= from && event.__typename === type)
+    const found = find()
+    if (found !== undefined) return found
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Problem(`${this.name} did not hear of ${type}.`)), patienceMs)
+      this.#check = () => {
+        const event = find()
+        if (event === undefined) return
+        clearTimeout(timer)
+        this.#check = () => {}
+        resolve(event)
+      }
+    })
+  }
+
+  #away: Promise<void> = Promise.resolve()
+  /** Cuts the connection. @returns what lets the client come back */
+  cut(): () => void {
+    let comeBack = () => {}
+    this.#away = new Promise((resolve) => {
+      comeBack = resolve
+    })
+    this.#sockets.at(-1)?.terminate()
+    return comeBack
+  }
+
+  async leave(): Promise<void> {
+    await this.ask('mutation LogOut { logout { success } }')
+    await this.#client?.dispose()
+  }
+}
+
+function expect(holds: boolean, otherwise: string): void {
+  if (!holds) throw new Problem(otherwise)
+}
+
+async function tell(): Promise<void> {
+  const [ada, ben] = [new Person('Ada'), new Person('Ben')]
+
+  await ask('{ viewer { email } }')
+  chapter(`Two people register at ${url}.`)
+  for (const person of [ada, ben]) {
+    await person.register()
+    say(`${person.name} is @${person.username} now, and logged in.`)
+  }
+
+  chapter('Ada finds Ben and opens a chat.')
+  const found = await ada.ask(
+    'query Find($search: String!) { users(search: $search, first: 1) { edges { node { id username } } } }',
+    { search: ben.username },
+  )
+  expect(found.edges[0]?.node.id === ben.id, 'Ada did not find Ben.')
+  say(`Searching for "${ben.username}" finds @${found.edges[0].node.username}.`)
+  const { chat } = await ada.ask(
+    `mutation Open($input: CreateDirectChatInput!) { createDirectChat(input: $input) { ${failure}
+      ... on CreateDirectChatPayload { chat { id } } } }`,
+    { input: { userId: ben.id } },
+  )
+  say('The chat of the two is there; opening it again would give the same one.')
+  await Promise.all([ada.listen(), ben.listen()])
+
+  chapter('Ada writes, and Ben hears it live.')
+  const id = randomUUID()
+  const begun = performance.now()
+  const [{ message }, added] = await Promise.all([
+    ada.send(chat.id, 'Hello Ben!', id),
+    ben.hears('MessageAdded'),
+  ])
+  say(
+    `Ben hears "${added.message?.text}" ${Math.round(performance.now() - begun)} ms after Ada began to send it.`,
+  )
+
+  chapter('Ada does not know whether it arrived, and sends it again.')
+  const again = await ada.send(chat.id, 'Hello Ben!', id)
+  expect(again.deduplicated && again.message.id === message.id, 'The retry was doubled.')
+  say(`The answer is the same message, number ${again.message.sequence}: nothing is doubled.`)
+
+  chapter('Ada edits it, and Ben reacts.')
+  await ada.ask(
+    `mutation Edit($input: EditMessageInput!) { editMessage(input: $input) { ${failure} ... on EditMessagePayload { message { id } } } }`,
+    { input: { messageId: message.id, text: 'Hello, dear Ben!' } },
+  )
+  say(`Ben sees "${(await ben.hears('MessageEdited')).message?.text}".`)
+  await ben.ask(
+    `mutation React($input: AddReactionInput!) { addReaction(input: $input) { ${failure} ... on AddReactionPayload { message { id } } } }`,
+    { input: { messageId: message.id, emoji: '👍' } },
+  )
+  const [reaction] = (await ada.hears('ReactionAdded')).message?.reactions ?? []
+  say(`Ada sees ${reaction?.emoji} ${reaction?.count}.`)
+
+  chapter('Ben types.')
+  const typing = await ada.watchTyping(chat.id)
+  const isTyping = typing()
+  // Who types is told to those who listen at that moment: again, until it has come.
+  const timer = setInterval(type, 500)
+  async function type(): Promise<void> {
+    await ben
+      .ask(
+        `mutation Type($input: SetTypingInput!) { setTyping(input: $input) { ${failure} ... on SetTypingPayload { isTyping } } }`,
+        { input: { chatId: chat.id, isTyping: true } },
+      )
+      .catch(() => {})
+  }
+  await type()
+  expect(await isTyping.finally(() => clearInterval(timer)), 'Ada did not see that Ben types.')
+  say('Ada sees that Ben is typing.')
+
+  chapter("Ben's connection is cut, and Ada goes on.")
+  const from = ben.heard.length
+  const comeBack = ben.cut()
+  for (const text of ['Are you there?', 'Ben?', 'Well then.']) await ada.send(chat.id, text)
+  say(`Ada sends three messages. Ben has heard ${ben.heard.length - from} of them.`)
+  comeBack()
+  await ben.hears('CaughtUp', from)
+  const missed = ben.heard.slice(from).filter((event) => event.__typename === 'MessageAdded')
+  const texts = missed.map((event) => event.message?.text)
+  expect(texts.join() === 'Are you there?,Ben?,Well then.', `Ben heard: ${texts.join(', ')}`)
+  say(`Ben is back, and hears what he missed, each once and in order: ${texts.join(' · ')}`)
+
+  chapter('Ben reads.')
+  say(`Unread: ${(await ben.ask('{ viewer { unreadCount } }')).unreadCount}.`)
+  const read = await ben.ask(
+    `mutation Read($input: MarkChatReadInput!) { markChatRead(input: $input) { ${failure} ... on MarkChatReadPayload { viewer { unreadCount } } } }`,
+    { input: { chatId: chat.id, sequence: missed.at(-1)?.message?.sequence } },
+  )
+  expect(read.viewer.unreadCount === 0, 'Something is unread still.')
+  say('He has read everything. Unread: 0.')
+
+  chapter('Both log out.')
+  for (const person of [ada, ben]) await person.leave()
+  const refused = await ada.ask('{ viewer { email } }').catch((problem: Error) => problem.message)
+  expect(typeof refused === 'string', "Ada's token is good still.")
+  say('Their tokens are worth nothing from this moment on.')
+}
+
+try {
+  await tell()
+  console.log('\nThat was Parley.')
+  process.exit(0)
+} catch (problem) {
+  console.error(problem instanceof Problem ? problem.message : problem)
+  process.exit(1)
+}

@@ -1,0 +1,168 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
+import { createDirectChat, sendMessage } from '../testkit/chats.ts'
+import type { Data } from '../testkit/client.ts'
+import { BlockUser, ChatMessages, DeleteMessage, EditMessage } from '../testkit/operations.ts'
+import { type Program, startProgram } from '../testkit/program.ts'
+import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
+
+// Each starts whole processes.
+vi.setConfig({ testTimeout: 60_000 })
+
+let app: TestApp
+/** The same server, whose tokens end while a test runs. */
+let brief: TestApp
+let proxy: TestProxy
+let alice: TestUser
+let bob: TestUser
+let chatId: string
+const started: Program[] = []
+
+beforeAll(async () => {
+  app = await startTestApp()
+  brief = await startTestApp({ database: app.database, config: { accessTokenTtlSeconds: 2 } })
+})
+beforeEach(async () => {
+  ;[alice, bob] = [await app.register('alice'), await app.register('bob')]
+  chatId = await createDirectChat(alice, bob.id)
+  proxy = await createTestProxy(brief.url)
+})
+afterEach(async () => {
+  for (const program of started.splice(0)) {
+    program.signal('SIGKILL')
+    await program.ended
+  }
+  await proxy.dispose()
+})
+afterAll(async () => {
+  await brief.dispose()
+  await app.dispose()
+})
+
+function chat(who: TestUser, other: TestUser, url: string, password = testPassword): Program {
+  const args = ['--url', url, '--as', who.username, '--password', password, '--with', other.username]
+  const program = startProgram('examples/terminal/chat.ts', args)
+  started.push(program)
+  return program
+}
+
+/** What it shows of messages, without the time of day. */
+const messagesOf = ({ lines }: Program) =>
+  lines.filter((line) => /^\d\d:\d\d /.test(line)).map((line) => line.slice(6))
+
+async function sessionsOf(user: TestUser): Promise<string[]> {
+  const { viewer } = await user.run('{ viewer { sessions { edges { node { deviceName } } } } }')
+  return viewer.sessions.edges.map(({ node }: Data) => node.deviceName)
+}
+
+test('two of them talk, and a lost connection loses nothing and shows nothing twice', async () => {
+  const before = Array.from({ length: 25 }, (_, i) => `before ${i + 1}`)
+  for (const text of before) await sendMessage(alice, chatId, text)
+  const said = before.slice(-20).map((text) => `${alice.username}: ${text}`)
+  const [ofAlice, ofBob] = [chat(alice, bob, app.url), chat(bob, alice, proxy.url)]
+  await Promise.all([ofAlice.says('/quit ends'), ofBob.says('/quit ends')])
+  expect(messagesOf(ofBob)).toEqual(said)
+
+  for (const [from, who, text] of [
+    [ofAlice, alice, 'hello'],
+    [ofBob, bob, 'and hello to you'],
+  ] as const) {
+    from.type(text)
+    said.push(`${who.username}: ${text}`)
+    await Promise.all([ofAlice.says(text), ofBob.says(text)])
+  }
+
+  // Bob goes through a tunnel: his connections end, and new ones lead nowhere.
+  proxy.freeze()
+  proxy.cut()
+  await ofBob.says('reconnecting…')
+  for (const text of ['one', 'two', 'three']) {
+    ofAlice.type(text)
+    said.push(`${alice.username}: ${text}`)
+    await ofAlice.says(`: ${text}`)
+  }
+  ofBob.type('from the tunnel')
+  said.push(`${bob.username}: from the tunnel`)
+  expect(ofBob.lines.at(-1)).toBe('reconnecting…')
+  // What he has sent by now ends halfway, and goes again.
+  proxy.cut()
+  proxy.thaw()
+  await Promise.all([ofAlice.says('from the tunnel'), ofBob.says('from the tunnel')])
+
+  // Several tokens later.
+  const lasting = Date.now() + 5_000
+  for (let i = 1; Date.now() < lasting; i++) {
+    ofAlice.type(`later ${i}`)
+    said.push(`${alice.username}: later ${i}`)
+    await ofBob.says(`later ${i}`)
+  }
+  ofAlice.type('the end')
+  said.push(`${alice.username}: the end`)
+  await Promise.all([ofAlice.says('the end'), ofBob.says('the end')])
+  expect(messagesOf(ofAlice)).toEqual(said)
+  expect(messagesOf(ofBob)).toEqual(said)
+  expect(ofBob.lines.filter((line) => line === 'reconnecting…')).toHaveLength(1)
+  expect([ofAlice.problems, ofBob.problems]).toEqual([[], []])
+  // What was sent twice is there once.
+  const { chat: whole } = await bob.run(ChatMessages, { id: chatId, last: 100 })
+  const kept = whole.messages.edges.map(({ node }: Data) => `${node.author.username}: ${node.text}`)
+  expect(kept).toEqual(
+    [...before.slice(0, 5).map((text) => `${alice.username}: ${text}`), ...said].slice(-100),
+  )
+
+  expect(await sessionsOf(alice)).toContain('Terminal')
+  ofAlice.type('/quit')
+  ofBob.signal('SIGINT')
+  expect(await Promise.all([ofAlice.ended, ofBob.ended])).toEqual([0, 0])
+  expect(await sessionsOf(alice)).not.toContain('Terminal')
+  expect(await sessionsOf(bob)).not.toContain('Terminal')
+})
+
+test('edits and deletions are shown', async () => {
+  const ofBob = chat(bob, alice, app.url)
+  await ofBob.says('/quit ends')
+  const { id } = await sendMessage(alice, chatId, 'tpyo')
+  await ofBob.says('tpyo')
+  await alice.run(EditMessage, { input: { messageId: id, text: 'typo' } })
+  await ofBob.says('typo (edited)')
+  await alice.run(DeleteMessage, { input: { messageId: id } })
+  await ofBob.says('(taken back)')
+})
+
+test('a refusal is told in words, and ends nothing', async () => {
+  const ofAlice = chat(alice, bob, app.url)
+  await ofAlice.says('/quit ends')
+  await bob.run(BlockUser, { input: { userId: alice.id } })
+  ofAlice.type('hello?')
+  await ofAlice.says('Not sent: You cannot write to each other.')
+  ofAlice.type('x'.repeat(5_001))
+  await ofAlice.says('Not sent: The text must have at most 5000 characters.')
+  ofAlice.type('/quit')
+  expect(await ofAlice.ended).toBe(0)
+})
+
+test('a session that ends elsewhere ends it with one line', async () => {
+  const ofBob = chat(bob, alice, app.url)
+  await ofBob.says('/quit ends')
+  await bob.run('mutation { revokeOtherSessions { revokedCount } }')
+  expect(await ofBob.ended).toBe(1)
+  expect(ofBob.problems).toEqual(['Your session is over. Log in again.'])
+})
+
+test.each<[string, () => Program, RegExp]>([
+  [
+    'a wrong password',
+    () => chat(alice, bob, app.url, 'Password124'),
+    /^The name or the password is wrong\.$/,
+  ],
+  [
+    'nobody of that name',
+    () => chat(alice, { ...bob, username: 'nobody_there' }, app.url),
+    /^There is no such/,
+  ],
+  ['no server', () => chat(alice, bob, 'http://127.0.0.1:9'), /^http:\/\/127\.0\.0\.1:9 does not answer\.$/],
+])('%s ends it with one line', async (_what, start, line) => {
+  const program = start()
+  expect(await program.ended).toBe(1)
+  expect(program.problems).toEqual([expect.stringMatching(line)])
+})
