@@ -41,6 +41,7 @@ export interface TestAppOptions {
   readonly timings?: AppOptions['timings']
   /** Whether its pages tell the logins of the demo accounts, which are not made here. */
   readonly demo?: boolean
+  readonly extraManifests?: readonly string[]
 }
 
 /** A whole Parley on a port of its own. */
@@ -54,6 +55,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     jwtSecrets: options.jwtSecrets ?? [testSecret],
     demo: options.demo ?? false,
     ...(options.timings && { timings: options.timings }),
+    ...(options.extraManifests && { extraManifests: options.extraManifests }),
     logger: pino({ level: config.logLevel }, { write: (line: string) => logs.push(JSON.parse(line)) }),
   })
   const anonymous = createTestClient(app.url)
