@@ -1,0 +1,125 @@
+import { ApolloLink, CombinedGraphQLErrors, HttpLink, Observable, ServerError } from '@apollo/client'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
+import { type DocumentNode, type GraphQLFormattedError, print } from 'graphql'
+import type { Client } from 'graphql-ws'
+import { from, mergeMap } from 'rxjs'
+import type { Tokens } from './tokens.ts'
+
+/** The hash that codegen put at every document of the app: the SHA-256 of its text. */
+function hashOf(document: DocumentNode): string {
+  const hash = (document as { __meta__?: { hash?: string } }).__meta__?.hash
+  if (hash === undefined) throw new Error('Write operations in src/operations, and generate.')
+  return hash
+}
+
+/**
+ * Sends the hash of an operation instead of its text, and the text along with it where the server does not know the
+ * hash. One that knows no hashes at all asks for the text in words of its own.
+ */
+export const persistedLink = new PersistedQueryLink({
+  generateHash: hashOf,
+  retry: ({ meta, error }) =>
+    meta.persistedQueryNotFound || meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
+})
+
+export const httpLink = new HttpLink({
+  uri: '/graphql',
+  // A request that hangs on a dead network would hold up what waits behind it.
+  fetch: (input, init) => fetch(input, { ...init, signal: withTimeout(init?.signal) }),
+})
+
+const requestTimeoutMs = 15_000
+
+function withTimeout(signal: AbortSignal | null | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(requestTimeoutMs)
+  return signal == null ? timeout : AbortSignal.any([signal, timeout])
+}
+
+/** Whoever puts this into an operation's context asks without a token: to log in, say. */
+export const anonymous = { anonymous: true }
+
+/** Puts the access token at each request, and repeats a request once with a new one where the server refuses the token. */
+export function createAuthLink(tokens: Tokens): ApolloLink {
+  return new ApolloLink((operation, forward) => {
+    if (operation.getContext()['anonymous'] === true) return forward(operation)
+    const send = (token: string | null) => {
+      const headers = token === null ? {} : { authorization: `Bearer ${token}` }
+      operation.setContext({ headers })
+      return forward(operation)
+    }
+    return new Observable((observer) => {
+      let used: string | null = null
+      const first = from(tokens.fresh()).pipe(
+        mergeMap((token) => {
+          used = token
+          return send(token)
+        }),
+      )
+      let repeating = false
+      const repeat = () => {
+        if (used === null) return false
+        repeating = true
+        subscription.add(from(tokens.instead(used)).pipe(mergeMap(send)).subscribe(observer))
+        return true
+      }
+      const subscription = first.subscribe({
+        next(result) {
+          if (!(isUnauthenticated(result.errors) && repeat())) observer.next(result)
+        },
+        error(error) {
+          if (!(codeOf(error) === 'UNAUTHENTICATED' && repeat())) observer.error(error)
+        },
+        complete() {
+          if (!repeating) observer.complete()
+        },
+      })
+      return () => subscription.unsubscribe()
+    })
+  })
+}
+
+function isUnauthenticated(errors: readonly GraphQLFormattedError[] | undefined): boolean {
+  return errors?.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED') ?? false
+}
+
+/** The code of what failed, where the server gave one. */
+export function codeOf(error: unknown): string | null {
+  if (CombinedGraphQLErrors.is(error)) return String(error.errors[0]?.extensions?.['code'] ?? '') || null
+  if (!ServerError.is(error)) return null
+  if (error.statusCode === 401) return 'UNAUTHENTICATED'
+  return error.statusCode === 400 ? 'BAD_REQUEST' : null
+}
+
+/**
+ * Subscriptions over graphql-ws. One that is repeated after a reconnect goes on behind the last event that was delivered:
+ * Apollo's own link would ask for the first cursor again, since Apollo copies the variables once.
+ */
+export function createSocketLink(client: Client): ApolloLink {
+  return new ApolloLink(
+    (operation) =>
+      new Observable((observer) => {
+        let after: string | null = operation.variables['after'] ?? null
+        const variables: Record<string, unknown> = { ...operation.variables }
+        if ('after' in variables)
+          Object.defineProperty(variables, 'after', { enumerable: true, get: () => after })
+        const { query, operationName = null } = operation
+        const extensions = { persistedQuery: { version: 1, sha256Hash: hashOf(query) } }
+        return client.subscribe<Record<string, { cursor?: string } | null>>(
+          { query: print(query), operationName, variables, extensions },
+          {
+            next(result) {
+              observer.next(result as ApolloLink.Result)
+              after = Object.values(result.data ?? {})[0]?.cursor ?? after
+            },
+            error: (error) =>
+              observer.error(
+                Array.isArray(error)
+                  ? new CombinedGraphQLErrors({ errors: error as GraphQLFormattedError[] })
+                  : error,
+              ),
+            complete: () => observer.complete(),
+          },
+        )
+      }),
+  )
+}
