@@ -12,7 +12,7 @@ import {
   OlderMessagesDocument,
 } from '../../examples/web/src/gql/graphql.ts'
 import { applyEvent, type LiveEvent } from '../../examples/web/src/live/applyEvent.ts'
-import { startTestApp, type TestApp, testPassword, type TestUser } from '../testkit/app.ts'
+import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
 import * as operations from '../testkit/operations.ts'
 
@@ -107,7 +107,12 @@ test('a cache that is kept by events shows what a new one shows, also when each 
   await run(alice, operations.AddReaction, { messageId: inGroup.id, emoji: '👍' })
   await run(carol, operations.AddReaction, { messageId: inGroup.id, emoji: '👍' })
   await run(carol, operations.AddReaction, { messageId: quoted.id, emoji: '🎉' })
-  await run(carol, operations.SendMessage, { chatId: group, text: 'an answer', clientMessageId: 'answer', replyToId: quoted.id })
+  await run(carol, operations.SendMessage, {
+    chatId: group,
+    text: 'an answer',
+    clientMessageId: 'answer',
+    replyToId: quoted.id,
+  })
   const second = await createGroupChat(carol, [bob.id])
   await sendMessage(carol, second, 'in a new group')
   await run(bob, operations.MarkChatRead, { chatId: direct, sequence: 2 })

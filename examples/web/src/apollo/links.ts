@@ -28,7 +28,7 @@ export const httpLink = new HttpLink({
   fetch: (input, init) => fetch(input, { ...init, signal: withTimeout(init?.signal) }),
 })
 
-const requestTimeoutMs = 15_000
+const requestTimeoutMs = 10_000
 
 function withTimeout(signal: AbortSignal | null | undefined): AbortSignal {
   const timeout = AbortSignal.timeout(requestTimeoutMs)
