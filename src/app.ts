@@ -244,6 +244,7 @@ async function assemble(
     onConnected: online.enter,
     origins,
     graphiql: config.graphiql,
+    webApp: config.webApp,
     demo: options.demo ?? false,
     logger,
     heartbeatMs: timings.heartbeatMs,

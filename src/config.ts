@@ -33,6 +33,8 @@ export interface Config {
   readonly metrics: 'private' | 'on' | 'off'
   readonly introspection: boolean
   readonly graphiql: boolean
+  /** The chat app at `/app`. */
+  readonly webApp: boolean
   readonly seed: 'demo' | 'none' | null
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
@@ -105,6 +107,7 @@ const environment = z.object({
   METRICS: z.enum(['private', 'on', 'off'], 'must be private, on or off').default('private'),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),
+  WEB_APP: onOff.optional(),
   SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
   LOG_LEVEL: z
     .enum(
@@ -158,6 +161,7 @@ export function parseConfig(
     metrics: values.METRICS,
     introspection: values.INTROSPECTION ?? !production,
     graphiql: values.GRAPHIQL ?? !production,
+    webApp: values.WEB_APP ?? !production,
     seed: values.SEED ?? null,
     logLevel: values.LOG_LEVEL,
   }

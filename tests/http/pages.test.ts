@@ -8,7 +8,7 @@ import { createTour } from '../../src/http/pages/tour.ts'
 import { renderWelcome } from '../../src/http/pages/welcome.ts'
 import { createPages, type PageOptions } from '../../src/http/pages.ts'
 
-const demo: PageOptions = { endpoint: '/graphql', graphiql: true, demo: true }
+const demo: PageOptions = { endpoint: '/graphql', graphiql: true, webApp: true, demo: true }
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'))
 
 describe.each([true, false])('the tour, with demo data: %s', (hasDemo) => {
@@ -36,7 +36,7 @@ describe.each([true, false])('the tour, with demo data: %s', (hasDemo) => {
 })
 
 test('tells the demo logins only where they exist', () => {
-  const options = { address: 'http://127.0.0.1:4000', endpoint: '/graphql', graphiql: true }
+  const options = { address: 'http://127.0.0.1:4000', endpoint: '/graphql', graphiql: true, webApp: true }
   expect(renderWelcome({ ...options, demo: true })).toContain('Demo accounts')
   expect(renderWelcome({ ...options, demo: false })).not.toContain('Demo accounts')
   expect(JSON.stringify(createTour({ demo: false }))).not.toContain('LogIn')

@@ -10,6 +10,10 @@ export interface TestProxy {
   thaw(): void
   /** Nothing goes through the connections that there are, ever; new ones are good. */
   silence(): void
+  /** Ends the connections that there are, and refuses new ones. */
+  cut(): void
+  /** Takes connections again. */
+  mend(): void
   dispose(): Promise<void>
 }
 
@@ -17,7 +21,12 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
   const { hostname, port } = new URL(to)
   const sockets = new Set<Socket>()
   let frozen = false
+  let isCut = false
   const server = createServer((near) => {
+    if (isCut) {
+      near.destroy()
+      return
+    }
     const far = connect(Number(port), hostname)
     for (const [socket, other] of [
       [near, far],
@@ -48,6 +57,13 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
     },
     silence() {
       for (const socket of sockets) socket.pause().removeAllListeners('data')
+    },
+    cut() {
+      isCut = true
+      for (const socket of sockets) socket.destroy()
+    },
+    mend() {
+      isCut = false
     },
     async dispose() {
       server.close()

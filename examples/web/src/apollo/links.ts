@@ -14,10 +14,11 @@ function hashOf(document: DocumentNode): string {
 
 /**
  * Sends the hash of an operation instead of its text, and the text along with it where the server does not know the
- * hash. One that knows no hashes at all asks for the text in words of its own.
+ * hash. To one that knows no hashes at all, and asks for the text in words of its own, only text is sent from then on.
  */
 export const persistedLink = new PersistedQueryLink({
   generateHash: hashOf,
+  disable: ({ meta, error }) => meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
   retry: ({ meta, error }) =>
     meta.persistedQueryNotFound || meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
 })
