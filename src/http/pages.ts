@@ -5,7 +5,7 @@ import { readWebApp, type WebApp, webAppFolders, webAppMissing, webAppPolicy } f
 import { addressOf, renderWelcome, welcomePolicy } from './pages/welcome.ts'
 
 /** Where the web app is. */
-export const webAppPath = '/app'
+const webAppPath = '/app'
 
 export interface PageOptions {
   /** The path of the API, where GraphiQL is, too, for browsers. */

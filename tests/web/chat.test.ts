@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { pruneLog } from '../../src/events/retention.ts'
 import { startTestApp, type TestApp } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
@@ -140,6 +141,52 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     }
   })
 
+  test('who was away for longer than the log goes back gets the state anew', async () => {
+    const proxy = await createTestProxy(app.url)
+    try {
+      const [alice, carol] = [await join('Alice'), await app.register('carol')]
+      const bob = await join('Bob', { url: proxy.url.replace(/\/$/, '') })
+      await startChat(alice, [bob])
+      await openChat(bob, 'Alice')
+      const expected = Array.from({ length: 40 }, (_, i) => `missed ${i + 1}`)
+      await say(alice, 'before')
+      await message(bob, 'before').waitFor()
+      bob.offline()
+      proxy.cut()
+      await bob.page.getByRole('status').getByText('Reconnecting…').waitFor()
+      // More than a page, so that what is fetched anew does not join on to what was shown.
+      for (const text of expected) await say(alice, text)
+      await expect.poll(() => texts(alice)).toEqual(['before', ...expected])
+      await expect.poll(() => alice.page.locator('.message .state').count()).toBe(0)
+      const bobId = (
+        await carol.run('query ($username: String!) { user(username: $username) { id } }', {
+          username: bob.username,
+        })
+      ).user.id
+      await sendMessage(
+        carol,
+        await createDirectChat(carol, bobId),
+        'a chat of which no event tells any more',
+      )
+      while ((await pruneLog(app.app.database, -1)).more);
+      proxy.mend()
+      await row(bob.page, 'carol').waitFor()
+      await message(bob, 'missed 40').waitFor()
+      await expect.poll(() => bob.page.getByRole('status').textContent()).toBe('')
+      bob.online()
+      await expect
+        .poll(async () => {
+          await bob.page.getByRole('list', { name: 'Messages' }).evaluate((each) => each.scrollTo(0, 0))
+          return texts(bob)
+        })
+        .toEqual(['before', ...expected])
+      await say(alice, 'after')
+      await message(bob, 'after').waitFor()
+    } finally {
+      await proxy.dispose()
+    }
+  })
+
   test('an answer that is lost leaves one message', async () => {
     const [alice, bob] = await Promise.all([join('Alice'), join('Bob')])
     await startChat(alice, [bob])
@@ -223,7 +270,9 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       for (const name of ['Username', 'Email', 'Password']) {
         await expect.poll(() => alice.page.getByLabel(name).getAttribute('aria-invalid')).toBe('true')
       }
-      expect(await alice.page.evaluate(() => document.activeElement?.getAttribute('name'))).toBe('username')
+      await expect
+        .poll(() => alice.page.evaluate(() => document.activeElement?.getAttribute('name')))
+        .toBe('username')
       await alice.page.reload()
       let refreshes = 0
       alice.page.on('request', (request) => {

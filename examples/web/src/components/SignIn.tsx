@@ -1,5 +1,5 @@
 import { useMutation } from '@apollo/client/react'
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { anonymous } from '../apollo/links.ts'
 import { saveSession } from '../apollo/session.ts'
 import { issuesOf, reasonOf } from '../failure.ts'
@@ -20,10 +20,16 @@ export function SignIn() {
   const [login, { loading: loggingIn }] = useMutation(LoginDocument, { context: anonymous })
   const [register, { loading: registering }] = useMutation(RegisterDocument, { context: anonymous })
 
+  const form = useRef<HTMLFormElement>(null)
+  // To the first field that has something to mend.
+  useEffect(() => {
+    if (failure !== null) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
+  }, [failure])
+
   async function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
-    const form = event.currentTarget
-    const value = (name: string) => String(new FormData(form).get(name) ?? '')
+    const entered = new FormData(event.currentTarget)
+    const value = (name: string) => String(entered.get(name) ?? '')
     setFailure(null)
     setUnreachable(false)
     try {
@@ -33,8 +39,6 @@ export function SignIn() {
       if (result === undefined) return
       if ('tokens' in result) return saveSession(result.tokens)
       setFailure(result)
-      // To the first field that has something to mend.
-      requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid=true]')?.focus())
     } catch {
       setUnreachable(true)
     }
@@ -48,7 +52,7 @@ export function SignIn() {
   const hasPlace = failure !== null && (failure.code in fieldOfCode || issuesOf(failure).length > 0)
   return (
     <main className="sign-in">
-      <form onSubmit={submit} noValidate>
+      <form ref={form} onSubmit={submit} noValidate>
         <h1>
           <Logo /> Parley
         </h1>
