@@ -284,6 +284,19 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       await say(alice, 'to myself')
       await expect.poll(() => message(alice, 'to myself').locator('.when').count()).toBe(1)
       expect(refreshes).toBeGreaterThan(0)
+
+      // One that looks good here, and that the server refuses: it is refreshed, and the request repeated.
+      refreshes = 0
+      await alice.page.evaluate(() => {
+        const session = JSON.parse(localStorage.getItem('parley.session') ?? '{}')
+        const accessTokenExpiresAt = new Date(Date.now() + 3_600_000).toISOString()
+        const refused = { ...session, accessToken: 'refused', accessTokenExpiresAt }
+        localStorage.setItem('parley.session', JSON.stringify(refused))
+      })
+      await say(alice, 'said again')
+      await expect.poll(() => message(alice, 'said again').locator('.when').count()).toBe(1)
+      expect(refreshes).toBeGreaterThan(0)
+      expect(alice.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
       await alice.page.getByRole('button', { name: 'Log out' }).click()
       await alice.page.getByRole('button', { name: 'Log in' }).waitFor()
       expect(await alice.page.evaluate(() => localStorage.length + sessionStorage.length)).toBe(0)

@@ -15,7 +15,7 @@ interface Told {
 
 const pingMs = 8_000
 const pongTimeoutMs = 4_000
-const longestWaitMs = 8_000
+const longestWaitMs = 5_000
 
 /**
  * One WebSocket for every subscription. It comes back by itself, and asks for a fresh token each time; before the token
