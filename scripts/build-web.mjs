@@ -1,6 +1,6 @@
 // Builds the web app for Parley to serve at /app. Where it cannot be built (no sources, as in an image of the server, or no
 // Vite, as in an installation of what runs) there is none, and nothing fails.
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
@@ -19,4 +19,6 @@ if (existsSync(`${root}/index.html`) && isInstalled('vite') && isInstalled('@vit
   process.env.NODE_ENV = 'production'
   const { build } = await import('vite')
   await build({ root, logLevel: 'warn' })
+  // For the server, which knows the operations of the build by it.
+  cpSync(`${root}/persisted-documents.json`, `${root}/dist/persisted-documents.json`)
 }

@@ -5,6 +5,7 @@ import { StartupError } from '../db/startup-error.ts'
 import { explainListenError } from './address.ts'
 import { drain } from './drain.ts'
 import { exitSoon } from './failure.ts'
+import { createReloads } from './reload.ts'
 import { onStopSignal } from './signals.ts'
 import { askForMetrics, type Counts } from './worker-metrics.ts'
 
@@ -16,6 +17,8 @@ export type Order =
   | { readonly kind: 'start'; readonly options: WorkerOptions }
   /** Let go of all clients, and end. */
   | { readonly kind: 'stop' }
+  /** Read the manifests of trusted documents again. */
+  | { readonly kind: 'reload' }
   | { readonly kind: 'count' }
   /** What all of them have counted. */
   | { readonly kind: 'scraped'; readonly text: string }
@@ -58,6 +61,10 @@ export async function work(): Promise<void> {
   const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY }).child({
     worker: worker.id,
   })
+  const reloads = createReloads(logger)
+  process.on('message', (order: Order) => {
+    if (order.kind === 'reload') reloads.ask()
+  })
   try {
     const { startApp } = await import('../app.ts')
     const app = await startApp({
@@ -66,6 +73,7 @@ export async function work(): Promise<void> {
       processMetrics: true,
       renderMetrics: () => askForMetrics(report),
     })
+    reloads.begin(app)
     process.on('message', async (order: Order) => {
       if (order.kind === 'count')
         report({ kind: 'counted', counts: await app.metrics.registry.getMetricsAsJSON() })

@@ -34,6 +34,8 @@ export interface HttpServerOptions {
   readonly webApp: boolean
   /** Whether the demo accounts exist. */
   readonly demo: boolean
+  /** Whether texts of documents are refused. */
+  readonly onlyPersisted: boolean
   readonly logger: Logger
   /** Between comments in a stream of events, in milliseconds. */
   readonly heartbeatMs: number
@@ -58,8 +60,8 @@ export interface HttpServer {
 
 /** Routes: `/`, `/app`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`, `/metrics`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, graphiql, webApp, demo } = options
-  const pages = createPages({ endpoint: graphqlPath, graphiql, webApp, demo })
+  const { logger, graphiql, webApp, demo, onlyPersisted } = options
+  const pages = createPages({ endpoint: graphqlPath, graphiql, webApp, demo, onlyPersisted })
   const connections = trackConnections()
   const state = { draining: false }
   const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {

@@ -53,6 +53,25 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     return person
   }
 
+  test('it works where nothing but its own documents is run, and sends their hashes alone', async () => {
+    const strict = await startTestApp({ database: app.database, config: { persistedOperations: 'only' } })
+    try {
+      const alice = await enter('Alice', { url: strict.url })
+      const sent: string[] = []
+      alice.page.on('request', (request) => sent.push(request.postData() ?? ''))
+      await signUp(alice)
+      const bob = await join('Bob', { url: strict.url })
+      await startChat(alice, [bob])
+      await openChat(bob, 'Alice')
+      await say(bob, 'hello')
+      await message(alice, 'hello').waitFor()
+      expect(sent.filter((body) => body.includes('sha256Hash')).length).toBeGreaterThan(3)
+      expect(sent.filter((body) => body.includes('"query":'))).toEqual([])
+    } finally {
+      await strict.dispose()
+    }
+  })
+
   test('two people find each other and talk', async () => {
     const [alice, bob] = await Promise.all([join('Alice'), join('Bob')])
     await startChat(alice, [bob])

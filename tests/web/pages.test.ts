@@ -12,7 +12,14 @@ import { rawRequest } from './raw-request.ts'
 const servers: Server[] = []
 
 async function serve(options: { webApp?: boolean; webAppFolders?: readonly URL[] } = {}): Promise<string> {
-  const pages = createPages({ endpoint: '/graphql', graphiql: false, webApp: true, demo: false, ...options })
+  const pages = createPages({
+    endpoint: '/graphql',
+    graphiql: false,
+    webApp: true,
+    demo: false,
+    onlyPersisted: false,
+    ...options,
+  })
   const server = createServer(async (request, response) => {
     if (!(await pages(request, response))) response.writeHead(404).end('elsewhere')
   }).listen(0, '127.0.0.1')

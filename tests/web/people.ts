@@ -52,17 +52,11 @@ export async function openPage(
   const page = await context.newPage()
   const complaints: string[] = []
   let isOffline = false
-  let asksForText = false
-  page.on('response', (response) => {
-    // A server that does not know hashes says so once; from then on the page sends text.
-    asksForText ||= response.status() === 400 && !/"query":/.test(response.request().postData() ?? '')
-  })
   page.on('console', (message) => {
     if (message.type() !== 'error' && message.type() !== 'warning') return
     const text = message.text()
     const isOfNetwork = /^(WebSocket connection to|Failed to load resource: net::)/.test(text)
-    const isOfHash = asksForText && text.includes('status of 400')
-    if (!(isOffline && isOfNetwork) && !isOfHash) complaints.push(text)
+    if (!(isOffline && isOfNetwork)) complaints.push(text)
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
   page.on('dialog', (dialog) => void dialog.accept())

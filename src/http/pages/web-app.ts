@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Asset } from './graphiql.ts'
 
 /** The web app as it was built: its page, and its files by path. */
@@ -48,6 +50,13 @@ export const webAppFolders: readonly URL[] = [
   new URL('../../web/', import.meta.url),
   new URL('../../../examples/web/dist/', import.meta.url),
 ]
+
+/** The manifest of the operations of the build, to be trusted where the app is served: its path, or none. */
+export function webAppManifests(): string[] {
+  const folder = webAppFolders.find((each) => existsSync(new URL('index.html', each)))
+  const manifest = folder && fileURLToPath(new URL('persisted-documents.json', folder))
+  return manifest !== undefined && existsSync(manifest) ? [manifest] : []
+}
 
 /** Its own files, its own server, and nothing else; React sets styles by script, which needs no leave. */
 export const webAppPolicy = [
