@@ -2,7 +2,7 @@ import { ApolloLink, CombinedGraphQLErrors, HttpLink, Observable, ServerError } 
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
 import { type DocumentNode, type GraphQLFormattedError, print } from 'graphql'
 import type { Client } from 'graphql-ws'
-import { from, mergeMap } from 'rxjs'
+import { catchError, EMPTY, from, mergeMap, of } from 'rxjs'
 import type { Tokens } from './tokens.ts'
 
 /** The hash that codegen put at every document of the app: the SHA-256 of its text. */
@@ -48,34 +48,21 @@ export function createAuthLink(tokens: Tokens): ApolloLink {
       operation.setContext({ headers })
       return forward(operation)
     }
-    return new Observable((observer) => {
-      let used: string | null = null
-      const first = from(tokens.fresh()).pipe(
-        mergeMap((token) => {
-          used = token
-          return send(token)
-        }),
-      )
-      let repeating = false
-      const repeat = () => {
-        if (used === null) return false
-        repeating = true
-        subscription.add(from(tokens.instead(used)).pipe(mergeMap(send)).subscribe(observer))
-        return true
-      }
-      const subscription = first.subscribe({
-        next(result) {
-          if (!(isUnauthenticated(result.errors) && repeat())) observer.next(result)
-        },
-        error(error) {
-          if (!(codeOf(error) === 'UNAUTHENTICATED' && repeat())) observer.error(error)
-        },
-        complete() {
-          if (!repeating) observer.complete()
-        },
-      })
-      return () => subscription.unsubscribe()
-    })
+    const repeat = (refused: string) => from(tokens.instead(refused)).pipe(mergeMap(send))
+    return from(tokens.fresh()).pipe(
+      mergeMap((token) =>
+        send(token).pipe(
+          catchError((error: unknown) => {
+            if (token !== null && codeOf(error) === 'UNAUTHENTICATED') return of(null)
+            throw error
+          }),
+          mergeMap((result) => {
+            if (result === null) return token === null ? EMPTY : repeat(token)
+            return token !== null && isUnauthenticated(result.errors) ? repeat(token) : of(result)
+          }),
+        ),
+      ),
+    )
   })
 }
 

@@ -6,7 +6,7 @@ import {
   type MessageRowFragment,
   OlderMessagesDocument,
 } from '../gql/graphql.ts'
-import { useOutgoing } from '../live/LiveProvider.tsx'
+import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
 import { OutgoingItem } from './OutgoingItem.tsx'
@@ -73,7 +73,13 @@ function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLO
   const apollo = useApolloClient()
   const mark = useRef<HTMLDivElement>(null)
   const [failed, setFailed] = useState(false)
+  const [loads, setLoads] = useState(0)
+  const { status } = useLive()
+  useEffect(() => {
+    if (status === 'live') setFailed(false)
+  }, [status])
   const { hasPreviousPage, startCursor } = chat.messages.pageInfo
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after each load it looks again whether more is needed.
   useEffect(() => {
     if (!hasPreviousPage || failed || mark.current === null) return
     let loading = false
@@ -84,6 +90,7 @@ function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLO
       apollo
         .query({ query: OlderMessagesDocument, variables, fetchPolicy: 'network-only' })
         .catch(() => setFailed(true))
+        .finally(() => setLoads((count) => count + 1))
     }
     // A screen ahead of need.
     const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && load(), {
@@ -92,7 +99,7 @@ function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLO
     })
     observer.observe(mark.current)
     return () => observer.disconnect()
-  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, list])
+  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list])
   return (
     <div ref={mark} className="older soft">
       {failed ? (
