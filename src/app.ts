@@ -40,6 +40,7 @@ import { createExportSender } from './http/exports.ts'
 import { findUnreadiness } from './http/health.ts'
 import { createMetricsSender } from './http/metrics.ts'
 import { createOrigins } from './http/origins.ts'
+import { webAppManifests } from './http/pages/web-app.ts'
 import { createHttpServer, graphqlPath, type HttpServer, listen } from './http/server.ts'
 import { createWebSocketServer, type WebSocketServer } from './http/websocket.ts'
 import { createYogaServer } from './http/yoga.ts'
@@ -137,7 +138,7 @@ async function assemble(
   const operations = await createPersistedOperations({
     mode: config.persistedOperations,
     folder: config.persistedOperationsDir,
-    files: options.extraManifests ?? [],
+    files: [...(options.extraManifests ?? []), ...(config.webApp ? webAppManifests() : [])],
     shared: await createSharedTexts({ config, logger, parts }),
     metrics,
     logger,
@@ -261,6 +262,7 @@ async function assemble(
     onConnected: online.enter,
     origins,
     graphiql: config.graphiql,
+    webApp: config.webApp,
     demo: options.demo ?? false,
     onlyPersisted: config.persistedOperations === 'only',
     logger,

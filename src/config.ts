@@ -37,6 +37,8 @@ export interface Config {
   readonly persistedOperationsDir: string | null
   readonly introspection: boolean
   readonly graphiql: boolean
+  /** The chat app at `/app`. */
+  readonly webApp: boolean
   readonly seed: 'demo' | 'none' | null
   readonly logLevel: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent'
 }
@@ -111,6 +113,7 @@ const environment = z.object({
   PERSISTED_OPERATIONS_DIR: z.string().optional(),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),
+  WEB_APP: onOff.optional(),
   SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
   LOG_LEVEL: z
     .enum(
@@ -173,6 +176,7 @@ export function parseConfig(
     persistedOperationsDir: folder === undefined ? null : resolve(folder),
     introspection: values.INTROSPECTION ?? explorable,
     graphiql: values.GRAPHIQL ?? explorable,
+    webApp: values.WEB_APP ?? !production,
     seed: values.SEED ?? null,
     logLevel: values.LOG_LEVEL,
   }

@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly onConnected: OnConnected
   readonly origins: Origins
   readonly graphiql: boolean
+  /** Whether the web app is served. */
+  readonly webApp: boolean
   /** Whether the demo accounts exist. */
   readonly demo: boolean
   /** Whether texts of documents are refused. */
@@ -56,10 +58,10 @@ export interface HttpServer {
   close(graceMs: number): Promise<void>
 }
 
-/** Routes: `/`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`, `/metrics`; everything else is 404. */
+/** Routes: `/`, `/app`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`, `/metrics`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, graphiql, demo, onlyPersisted } = options
-  const pages = createPages({ endpoint: graphqlPath, graphiql, demo, onlyPersisted })
+  const { logger, graphiql, webApp, demo, onlyPersisted } = options
+  const pages = createPages({ endpoint: graphqlPath, graphiql, webApp, demo, onlyPersisted })
   const connections = trackConnections()
   const state = { draining: false }
   const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {

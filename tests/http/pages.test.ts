@@ -8,7 +8,13 @@ import { createTour } from '../../src/http/pages/tour.ts'
 import { renderWelcome } from '../../src/http/pages/welcome.ts'
 import { createPages, type PageOptions } from '../../src/http/pages.ts'
 
-const demo: PageOptions = { endpoint: '/graphql', graphiql: true, demo: true, onlyPersisted: false }
+const demo: PageOptions = {
+  endpoint: '/graphql',
+  graphiql: true,
+  webApp: true,
+  demo: true,
+  onlyPersisted: false,
+}
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'))
 
 describe.each([true, false])('the tour, with demo data: %s', (hasDemo) => {
@@ -40,6 +46,7 @@ test('tells the demo logins only where they exist', () => {
     address: 'http://127.0.0.1:4000',
     endpoint: '/graphql',
     graphiql: true,
+    webApp: true,
     onlyPersisted: false,
   }
   expect(renderWelcome({ ...options, demo: true })).toContain('Demo accounts')
@@ -48,7 +55,13 @@ test('tells the demo logins only where they exist', () => {
 })
 
 test('has nothing to paste where only operations of manifests run', () => {
-  const options = { address: 'http://127.0.0.1:4000', endpoint: '/graphql', graphiql: false, demo: true }
+  const options = {
+    address: 'http://127.0.0.1:4000',
+    endpoint: '/graphql',
+    graphiql: false,
+    webApp: false,
+    demo: true,
+  }
   expect(renderWelcome({ ...options, onlyPersisted: false })).toContain('curl')
   const page = renderWelcome({ ...options, onlyPersisted: true })
   expect(page).not.toContain('curl')

@@ -12,6 +12,10 @@ export interface TestProxy {
   silence(): void
   /** Ends the connections that there are; new ones are good. */
   cut(): void
+  /** Ends them, and refuses new ones. */
+  refuse(): void
+  /** Takes connections again. */
+  mend(): void
   dispose(): Promise<void>
 }
 
@@ -19,7 +23,12 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
   const { hostname, port } = new URL(to)
   const sockets = new Set<Socket>()
   let frozen = false
+  let isRefusing = false
   const server = createServer((near) => {
+    if (isRefusing) {
+      near.destroy()
+      return
+    }
     const far = connect(Number(port), hostname)
     for (const [socket, other] of [
       [near, far],
@@ -53,6 +62,13 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
     },
     cut() {
       for (const socket of sockets) socket.destroy()
+    },
+    refuse() {
+      isRefusing = true
+      for (const socket of sockets) socket.destroy()
+    },
+    mend() {
+      isRefusing = false
     },
     async dispose() {
       server.close()

@@ -7,6 +7,7 @@ export interface WelcomeOptions {
   readonly address: string
   readonly endpoint: string
   readonly graphiql: boolean
+  readonly webApp: boolean
   /** Whether the demo accounts exist: their logins are told only then. */
   readonly demo: boolean
   /** Whether texts are refused, so that there are no examples to paste. */
@@ -77,9 +78,10 @@ function examples(options: WelcomeOptions, api: string): string {
       </section>`
 }
 
-function links({ graphiql, endpoint }: WelcomeOptions): string {
+function links({ graphiql, webApp, endpoint }: WelcomeOptions): string {
   const first = graphiql ? `<a class="main" href="${endpoint}">Open GraphiQL</a>` : ''
-  return `<nav aria-label="Pages">${first}<a href="/health/ready">Health</a></nav>`
+  const second = webApp ? '<a href="/app/">Open the chat app</a>' : ''
+  return `<nav aria-label="Pages">${first}${second}<a href="/health/ready">Health</a></nav>`
 }
 
 const demoAccounts = `<section aria-labelledby="demo">

@@ -1,0 +1,40 @@
+import { ApolloClient, ApolloLink } from '@apollo/client'
+import { getMainDefinition } from '@apollo/client/utilities'
+import { RefreshTokensDocument } from '../gql/graphql.ts'
+import { createSocket, type Socket } from '../live/socket.ts'
+import { createCache } from './cache.ts'
+import { anonymous, createAuthLink, createSocketLink, httpLink, persistedLink } from './links.ts'
+import { createTokens } from './tokens.ts'
+
+export interface Parley {
+  readonly apollo: ApolloClient
+  readonly socket: Socket
+}
+
+/** Everything for one session: HTTP for queries and mutations, one WebSocket for all subscriptions. */
+export function createParley(): Parley {
+  const tokens = createTokens(async (refreshToken) => {
+    const { data } = await apollo.mutate({
+      mutation: RefreshTokensDocument,
+      variables: { refreshToken },
+      context: anonymous,
+      fetchPolicy: 'no-cache',
+    })
+    const result = data?.refreshTokens
+    if (result?.__typename === 'RefreshTokensPayload') return result.tokens
+    if (result?.__typename === 'AuthenticationError') return null
+    throw new Error(result?.reason ?? 'The tokens could not be refreshed.')
+  })
+  const socket = createSocket(tokens)
+  const http = ApolloLink.from([createAuthLink(tokens), persistedLink, httpLink])
+  const link = ApolloLink.split(
+    ({ query }) => {
+      const definition = getMainDefinition(query)
+      return definition.kind === 'OperationDefinition' && definition.operation === 'subscription'
+    },
+    createSocketLink(socket.client),
+    http,
+  )
+  const apollo: ApolloClient = new ApolloClient({ cache: createCache(), link })
+  return { apollo, socket }
+}

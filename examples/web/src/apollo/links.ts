@@ -1,0 +1,113 @@
+import { ApolloLink, CombinedGraphQLErrors, HttpLink, Observable, ServerError } from '@apollo/client'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
+import { type DocumentNode, type GraphQLFormattedError, print } from 'graphql'
+import type { Client } from 'graphql-ws'
+import { catchError, EMPTY, from, mergeMap, of } from 'rxjs'
+import type { Tokens } from './tokens.ts'
+
+/** The hash that codegen put at every document of the app: the SHA-256 of its text. */
+function hashOf(document: DocumentNode): string {
+  const hash = (document as { __meta__?: { hash?: string } }).__meta__?.hash
+  if (hash === undefined) throw new Error('Write operations in src/operations, and generate.')
+  return hash
+}
+
+/**
+ * Sends the hash of an operation instead of its text, and the text along with it where the server does not know the
+ * hash. To one that knows no hashes at all, and asks for the text in words of its own, only text is sent from then on.
+ */
+export const persistedLink = new PersistedQueryLink({
+  generateHash: hashOf,
+  disable: ({ meta, error }) => meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
+  retry: ({ meta, error }) =>
+    meta.persistedQueryNotFound || meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
+})
+
+export const httpLink = new HttpLink({
+  uri: '/graphql',
+  // A request that hangs on a dead network would hold up what waits behind it.
+  fetch: (input, init) => fetch(input, { ...init, signal: withTimeout(init?.signal) }),
+})
+
+const requestTimeoutMs = 10_000
+
+function withTimeout(signal: AbortSignal | null | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(requestTimeoutMs)
+  return signal == null ? timeout : AbortSignal.any([signal, timeout])
+}
+
+/** Whoever puts this into an operation's context asks without a token: to log in, say. */
+export const anonymous = { anonymous: true }
+
+/** Puts the access token at each request, and repeats a request once with a new one where the server refuses the token. */
+export function createAuthLink(tokens: Tokens): ApolloLink {
+  return new ApolloLink((operation, forward) => {
+    if (operation.getContext()['anonymous'] === true) return forward(operation)
+    const send = (token: string | null) => {
+      const headers = token === null ? {} : { authorization: `Bearer ${token}` }
+      operation.setContext({ headers })
+      return forward(operation)
+    }
+    const repeat = (refused: string) => from(tokens.instead(refused)).pipe(mergeMap(send))
+    return from(tokens.fresh()).pipe(
+      mergeMap((token) =>
+        send(token).pipe(
+          catchError((error: unknown) => {
+            if (token !== null && codeOf(error) === 'UNAUTHENTICATED') return of(null)
+            throw error
+          }),
+          mergeMap((result) => {
+            if (result === null) return token === null ? EMPTY : repeat(token)
+            return token !== null && isUnauthenticated(result.errors) ? repeat(token) : of(result)
+          }),
+        ),
+      ),
+    )
+  })
+}
+
+function isUnauthenticated(errors: readonly GraphQLFormattedError[] | undefined): boolean {
+  return errors?.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED') ?? false
+}
+
+/** The code of what failed, where the server gave one. */
+export function codeOf(error: unknown): string | null {
+  if (CombinedGraphQLErrors.is(error)) return String(error.errors[0]?.extensions?.['code'] ?? '') || null
+  if (!ServerError.is(error)) return null
+  if (error.statusCode === 401) return 'UNAUTHENTICATED'
+  return error.statusCode === 400 ? 'BAD_REQUEST' : null
+}
+
+/**
+ * Subscriptions over graphql-ws. One that is repeated after a reconnect goes on behind the last event that was delivered:
+ * Apollo's own link would ask for the first cursor again, since Apollo copies the variables once.
+ */
+export function createSocketLink(client: Client): ApolloLink {
+  return new ApolloLink(
+    (operation) =>
+      new Observable((observer) => {
+        let after: string | null = operation.variables['after'] ?? null
+        const variables: Record<string, unknown> = { ...operation.variables }
+        if ('after' in variables)
+          Object.defineProperty(variables, 'after', { enumerable: true, get: () => after })
+        const { query, operationName = null } = operation
+        const extensions = { persistedQuery: { version: 1, sha256Hash: hashOf(query) } }
+        return client.subscribe<Record<string, { cursor?: string } | null>>(
+          { query: print(query), operationName, variables, extensions },
+          {
+            next(result) {
+              observer.next(result as ApolloLink.Result)
+              after = Object.values(result.data ?? {})[0]?.cursor ?? after
+            },
+            error: (error) =>
+              observer.error(
+                Array.isArray(error)
+                  ? new CombinedGraphQLErrors({ errors: error as GraphQLFormattedError[] })
+                  : error,
+              ),
+            complete: () => observer.complete(),
+          },
+        )
+      }),
+  )
+}

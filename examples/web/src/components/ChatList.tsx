@@ -1,0 +1,89 @@
+import { useQuery } from '@apollo/client/react'
+import type { MouseEvent } from 'react'
+import { type ChatRowFragment, HomeDocument } from '../gql/graphql.ts'
+import { useTypists } from '../live/LiveProvider.tsx'
+import { addressOf, openChat } from '../route.ts'
+import { agoOf, messageInWords, nameOf, titleOf } from '../words.ts'
+import { Avatar } from './Avatar.tsx'
+
+/** Newest activity first. */
+export function ChatList({ viewerId, openId }: { viewerId: string; openId: string | null }) {
+  const { data, fetchMore } = useQuery(HomeDocument)
+  const chats = data?.viewer?.chats
+  if (chats === undefined) return null
+  const { hasNextPage, endCursor } = chats.pageInfo
+  return (
+    <div className="chats">
+      {chats.edges.length === 0 && <p className="notice soft">No chats yet. Find somebody to talk to.</p>}
+      <ul>
+        {chats.edges.map(({ node }) => (
+          <li key={node.id}>
+            <Row chat={node} viewerId={viewerId} isOpen={node.id === openId} />
+          </li>
+        ))}
+      </ul>
+      {hasNextPage && (
+        <button
+          type="button"
+          className="link"
+          onClick={() => void fetchMore({ variables: { after: endCursor } })}
+        >
+          Older chats
+        </button>
+      )}
+    </div>
+  )
+}
+
+function Row({ chat, viewerId, isOpen }: { chat: ChatRowFragment; viewerId: string; isOpen: boolean }) {
+  const { unreadCount, lastMessage } = chat
+  function open(event: MouseEvent): void {
+    // In a new tab or window the browser follows the link.
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return
+    event.preventDefault()
+    openChat(chat.id)
+  }
+  return (
+    <a href={addressOf(chat.id)} className="row" aria-current={isOpen ? 'page' : undefined} onClick={open}>
+      <Avatar id={chat.otherUser?.id ?? chat.id} name={titleOf(chat)} userId={chat.otherUser?.id ?? null} />
+      <span className="grow">
+        <span className="line">
+          <strong className="grow clip">{titleOf(chat)}</strong>
+          <time dateTime={chat.lastActivityAt}>{agoOf(chat.lastActivityAt)}</time>
+        </span>
+        <span className="line">
+          <LastMessage chat={chat} message={lastMessage} viewerId={viewerId} />
+          {unreadCount > 0 && (
+            <span className="badge">
+              {unreadCount < 1000 ? unreadCount : '999+'}
+              <span className="hidden"> unread</span>
+            </span>
+          )}
+        </span>
+      </span>
+    </a>
+  )
+}
+
+interface LastMessageProps {
+  readonly chat: ChatRowFragment
+  readonly message: ChatRowFragment['lastMessage']
+  readonly viewerId: string
+}
+
+function LastMessage({ chat, message, viewerId }: LastMessageProps) {
+  const typists = useTypists(chat.id)
+  if (typists.length > 0)
+    return <span className="grow clip typing">{`${typists.map(nameOf).join(', ')} typing…`}</span>
+  if (message === null) return <span className="grow clip soft">No messages yet</span>
+  const isOwn = message.author?.id === viewerId
+  const who =
+    message.system !== null
+      ? ''
+      : isOwn
+        ? 'You: '
+        : chat.kind === 'GROUP'
+          ? `${nameOf(message.author)}: `
+          : ''
+  return <span className="grow clip soft">{who + messageInWords(message)}</span>
+}

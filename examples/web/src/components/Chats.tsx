@@ -1,0 +1,93 @@
+import { useApolloClient, useQuery } from '@apollo/client/react'
+import { useState } from 'react'
+import type { Parley } from '../apollo/client.ts'
+import { saveSession } from '../apollo/session.ts'
+import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
+import { LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { openChat, useOpenChat } from '../route.ts'
+import { Avatar } from './Avatar.tsx'
+import { ChatList } from './ChatList.tsx'
+import { Conversation } from './Conversation.tsx'
+import { NewChat } from './NewChat.tsx'
+import { PresenceWatch } from './PresenceWatch.tsx'
+
+/** Two panes side by side; on a narrow screen the one or the other. */
+export function Chats({ parley }: { parley: Parley }) {
+  const { data, error, refetch } = useQuery(HomeDocument)
+  if (error && !data) {
+    return (
+      <main className="notice">
+        <p role="alert">The server cannot be reached.</p>
+        <button type="button" className="main" onClick={() => void refetch()}>
+          Try again
+        </button>
+      </main>
+    )
+  }
+  if (!data?.viewer) return <main className="notice soft">Loading…</main>
+  const { user } = data.viewer
+  return (
+    <LiveProvider parley={parley} userId={user.id}>
+      <Panes viewer={user} />
+    </LiveProvider>
+  )
+}
+
+function Panes({ viewer }: { viewer: PersonFragment }) {
+  const chatId = useOpenChat()
+  const [isNew, setNew] = useState(false)
+  return (
+    <div className={chatId === null ? 'panes' : 'panes open'}>
+      <PresenceWatch />
+      <nav className="side" aria-label="Chats">
+        <header>
+          <Avatar id={viewer.id} name={viewer.displayName} />
+          <strong className="grow clip">{viewer.displayName}</strong>
+          <LogOut />
+        </header>
+        <div className="bar">
+          <h1>Chats</h1>
+          <button type="button" onClick={() => setNew(true)}>
+            New chat
+          </button>
+        </div>
+        <ChatList viewerId={viewer.id} openId={chatId} />
+      </nav>
+      <main className="content">
+        <ConnectionStatus />
+        {chatId === null ? (
+          <p className="notice soft">Choose a chat, or begin a new one.</p>
+        ) : (
+          <Conversation key={chatId} chatId={chatId} viewerId={viewer.id} />
+        )}
+      </main>
+      {isNew && <NewChat onClose={() => setNew(false)} />}
+    </div>
+  )
+}
+
+/** There while something may be missing; empty otherwise, so that its filling is read out. */
+function ConnectionStatus() {
+  const { status } = useLive()
+  return (
+    <p className="connection" role="status">
+      {status === 'reconnecting' && 'Reconnecting…'}
+    </p>
+  )
+}
+
+function LogOut() {
+  const apollo = useApolloClient()
+  async function logOut(): Promise<void> {
+    // Here it ends whatever the server says: without a network its session is left to run out.
+    await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
+    sessionStorage.clear()
+    openChat(null, { replace: true })
+    saveSession(null)
+  }
+  return (
+    <button type="button" className="quiet" onClick={() => void logOut()}>
+      Log out
+    </button>
+  )
+}

@@ -1,0 +1,69 @@
+import { useQuery } from '@apollo/client/react'
+import { useState } from 'react'
+import { type ChatRowFragment, ConversationDocument, type MessageRowFragment } from '../gql/graphql.ts'
+import { useTypists } from '../live/LiveProvider.tsx'
+import { openChat } from '../route.ts'
+import { nameOf, titleOf } from '../words.ts'
+import { Avatar, PresenceWords } from './Avatar.tsx'
+import { Composer } from './Composer.tsx'
+import { MessageList } from './MessageList.tsx'
+
+/** One chat. What was shown of it before is there at once, and the newest page joins it. */
+export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: string }) {
+  const { data, error, refetch } = useQuery(ConversationDocument, {
+    variables: { chatId },
+    fetchPolicy: 'cache-and-network',
+    nextFetchPolicy: 'cache-first',
+  })
+  const [replyTo, setReplyTo] = useState<MessageRowFragment | null>(null)
+  const chat = data?.chat
+  if (chat == null) {
+    const isGone = data?.chat === null
+    return (
+      <div className="notice soft">
+        <p>
+          {isGone
+            ? 'There is no such chat, or not any more.'
+            : error
+              ? 'It could not be loaded.'
+              : 'Loading…'}
+        </p>
+        {isGone && (
+          <button type="button" onClick={() => openChat(null)}>
+            All chats
+          </button>
+        )}
+        {error && (
+          <button type="button" onClick={() => void refetch()}>
+            Try again
+          </button>
+        )}
+      </div>
+    )
+  }
+  return (
+    <section className="conversation" aria-label={titleOf(chat)}>
+      <header>
+        <button type="button" className="quiet back" onClick={() => openChat(null)} aria-label="All chats">
+          ←
+        </button>
+        <Avatar id={chat.otherUser?.id ?? chat.id} name={titleOf(chat)} userId={chat.otherUser?.id ?? null} />
+        <div className="grow">
+          <h2 className="clip">{titleOf(chat)}</h2>
+          <p className="soft clip">
+            <Subtitle chat={chat} members={chat.members.edges.map(({ node }) => nameOf(node.user))} />
+          </p>
+        </div>
+      </header>
+      <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} />
+      <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} />
+    </section>
+  )
+}
+
+function Subtitle({ chat, members }: { chat: ChatRowFragment; members: readonly string[] }) {
+  const typists = useTypists(chat.id)
+  if (typists.length > 0) return <span className="typing">{`${typists.map(nameOf).join(', ')} typing…`}</span>
+  if (chat.kind === 'GROUP') return `${chat.memberCount} members: ${members.join(', ')}`
+  return chat.otherUser === null ? null : <PresenceWords userId={chat.otherUser.id} />
+}

@@ -1,0 +1,185 @@
+import { useApolloClient, useMutation } from '@apollo/client/react'
+import { Fragment, useEffect, useLayoutEffect, useRef, useState } from 'react'
+import {
+  type ConversationQuery,
+  MarkChatReadDocument,
+  type MessageRowFragment,
+  OlderMessagesDocument,
+} from '../gql/graphql.ts'
+import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
+import { dayOf } from '../words.ts'
+import { MessageItem } from './MessageItem.tsx'
+import { OutgoingItem } from './OutgoingItem.tsx'
+
+type Chat = NonNullable<ConversationQuery['chat']>
+
+interface MessageListProps {
+  readonly chat: Chat
+  readonly viewerId: string
+  readonly onReply: (message: MessageRowFragment) => void
+}
+
+/** Oldest at the top. Older pages come as one scrolls up, and what one looks at stays where it is. */
+export function MessageList({ chat, viewerId, onReply }: MessageListProps) {
+  const messages = chat.messages.edges.map(({ node }) => node)
+  const sent = new Set(messages.map(({ clientMessageId }) => clientMessageId))
+  // The event of a message may come before the answer to sending it.
+  const outgoing = useOutgoing(chat.id).filter(({ clientMessageId }) => !sent.has(clientMessageId))
+  const last = messages.at(-1)
+  const list = useRef<HTMLOListElement>(null)
+  const isAtEnd = useStayingInPlace(list, messages[0]?.id, `${last?.id} ${outgoing.length}`, outgoing.length)
+  useMarkingRead(chat, last?.sequence ?? 0, isAtEnd)
+  const readByOthers = Math.min(
+    ...chat.members.edges
+      .filter(({ node }) => node.user.id !== viewerId)
+      .map(({ node }) => node.lastReadSequence),
+  )
+  const lastRead = messages.findLast(
+    ({ author, sequence }) => author?.id === viewerId && sequence <= readByOthers,
+  )
+  return (
+    <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
+      <li>
+        <OlderMessages chat={chat} list={list} />
+      </li>
+      {messages.map((message, index) => {
+        const day = dayOf(message.createdAt)
+        const before = messages[index - 1]
+        return (
+          <Fragment key={message.id}>
+            {(before === undefined || dayOf(before.createdAt) !== day) && <li className="day">{day}</li>}
+            <MessageItem
+              message={message}
+              chat={chat}
+              viewerId={viewerId}
+              goesOn={
+                before !== undefined && before.author?.id === message.author?.id && before.system === null
+              }
+              isSeen={message.id === lastRead?.id}
+              onReply={onReply}
+            />
+          </Fragment>
+        )
+      })}
+      {outgoing.map((each) => (
+        <OutgoingItem key={each.clientMessageId} outgoing={each} />
+      ))}
+    </ol>
+  )
+}
+
+/** Comes into sight at the top, and fetches the page before. */
+function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLOListElement | null> }) {
+  const apollo = useApolloClient()
+  const mark = useRef<HTMLDivElement>(null)
+  const [failed, setFailed] = useState(false)
+  const [loads, setLoads] = useState(0)
+  const { status } = useLive()
+  useEffect(() => {
+    if (status === 'live') setFailed(false)
+  }, [status])
+  const { hasPreviousPage, startCursor } = chat.messages.pageInfo
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after each load it looks again whether more is needed.
+  useEffect(() => {
+    if (!hasPreviousPage || failed || mark.current === null) return
+    let loading = false
+    const load = () => {
+      if (loading) return
+      loading = true
+      const variables = { chatId: chat.id, before: startCursor }
+      apollo
+        .query({ query: OlderMessagesDocument, variables, fetchPolicy: 'network-only' })
+        .catch(() => setFailed(true))
+        .finally(() => setLoads((count) => count + 1))
+    }
+    // A screen ahead of need.
+    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && load(), {
+      root: list.current,
+      rootMargin: '600px 0px 0px 0px',
+    })
+    observer.observe(mark.current)
+    return () => observer.disconnect()
+  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list])
+  return (
+    <div ref={mark} className="older soft">
+      {failed ? (
+        <button type="button" className="link" onClick={() => setFailed(false)}>
+          Load older messages
+        </button>
+      ) : hasPreviousPage ? (
+        'Loading older messages…'
+      ) : (
+        'The beginning of this chat'
+      )}
+    </div>
+  )
+}
+
+/** How near to the end counts as being there, in pixels. */
+const nearEnd = 80
+
+/**
+ * Keeps what is looked at where it is when older messages come above it, and stays at the end when newer ones come below;
+ * goes there when something was sent.
+ * @returns whether the end is in sight
+ */
+function useStayingInPlace(
+  list: React.RefObject<HTMLOListElement | null>,
+  first: string | undefined,
+  end: string,
+  outgoing: number,
+): boolean {
+  const [isAtEnd, setAtEnd] = useState(true)
+  const known = useRef({ first, fromEnd: 0, outgoing })
+  useEffect(() => {
+    const element = list.current
+    if (element === null) return
+    const look = () => {
+      known.current.fromEnd = element.scrollHeight - element.scrollTop
+      setAtEnd(known.current.fromEnd - element.clientHeight < nearEnd)
+    }
+    const settle = () => {
+      // The list got smaller or larger, as when the keyboard of a phone opens.
+      if (known.current.fromEnd - lastHeight < nearEnd) element.scrollTop = element.scrollHeight
+      lastHeight = element.clientHeight
+    }
+    let lastHeight = element.clientHeight
+    const observer = new ResizeObserver(settle)
+    observer.observe(element)
+    element.addEventListener('scroll', look, { passive: true })
+    return () => {
+      observer.disconnect()
+      element.removeEventListener('scroll', look)
+    }
+  }, [list])
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `end` says that something came below.
+  useLayoutEffect(() => {
+    const element = list.current
+    if (element === null) return
+    const before = known.current
+    if (before.first !== first && before.first !== undefined && !isAtEnd) {
+      element.scrollTop = element.scrollHeight - before.fromEnd
+    } else if (isAtEnd || outgoing > before.outgoing) {
+      element.scrollTop = element.scrollHeight
+    }
+    known.current = { first, fromEnd: element.scrollHeight - element.scrollTop, outgoing }
+  }, [list, first, end, outgoing])
+  return isAtEnd
+}
+
+/** Says that the newest message was read once it is in sight of somebody who looks. */
+function useMarkingRead(chat: Chat, newest: number, isAtEnd: boolean): void {
+  const [markRead] = useMutation(MarkChatReadDocument)
+  const [isVisible, setVisible] = useState(document.visibilityState === 'visible')
+  useEffect(() => {
+    const look = () => setVisible(document.visibilityState === 'visible')
+    document.addEventListener('visibilitychange', look)
+    return () => document.removeEventListener('visibilitychange', look)
+  }, [])
+  const isUnread = newest > chat.viewerMembership.lastReadSequence
+  useEffect(() => {
+    if (!isUnread || !isAtEnd || !isVisible) return
+    // What is lost here the next message makes good.
+    markRead({ variables: { chatId: chat.id, sequence: newest } }).catch(() => {})
+  }, [markRead, chat.id, newest, isUnread, isAtEnd, isVisible])
+}

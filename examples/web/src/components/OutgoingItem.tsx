@@ -1,0 +1,34 @@
+import { useLive } from '../live/LiveProvider.tsx'
+import type { Outgoing } from '../live/outbox.ts'
+import { Quote } from './Quote.tsx'
+
+const words = { sending: 'Sending…', waiting: 'Not sent yet: waiting for the network', refused: 'Not sent' }
+
+/** A message that the server has not confirmed. */
+export function OutgoingItem({ outgoing }: { outgoing: Outgoing }) {
+  const { outbox } = useLive()
+  const { clientMessageId, text, replyTo, state, reason } = outgoing
+  return (
+    <li className={`message own ${state}`}>
+      <div className="bubble">
+        <span className="hidden">You: </span>
+        {replyTo !== null && <Quote message={replyTo} />}
+        <span className="text">{text}</span>
+      </div>
+      <p className="state">
+        {words[state]}
+        {reason !== null && `: ${reason}`}
+        {state !== 'sending' && (
+          <button type="button" className="link" onClick={() => outbox.tryAgain(clientMessageId)}>
+            Try again
+          </button>
+        )}
+        {state === 'refused' && (
+          <button type="button" className="link" onClick={() => outbox.discard(clientMessageId)}>
+            Discard
+          </button>
+        )}
+      </p>
+    </li>
+  )
+}

@@ -1,0 +1,100 @@
+import type { ApolloClient } from '@apollo/client'
+import type { Parley } from '../apollo/client.ts'
+import { codeOf } from '../apollo/links.ts'
+import { EventsDocument, HomeDocument } from '../gql/graphql.ts'
+import { applyEvent, type LiveEvent } from './applyEvent.ts'
+import { waitForNetwork } from './socket.ts'
+
+/** `live`: everything that has happened is shown. `reconnecting`: something may be missing still. */
+export type LiveStatus = 'starting' | 'live' | 'reconnecting'
+
+export interface Follower {
+  onStatus(status: LiveStatus): void
+  /** After the cache has it. */
+  onEvent(event: LiveEvent): void
+}
+
+/**
+ * Fetches the state together with the place in the log that it belongs to, and applies every event behind that place,
+ * over lost connections, each once. Where the log does not reach back far enough the state is fetched again.
+ */
+export function followEvents({ apollo, socket }: Parley, follower: Follower): () => void {
+  let stopped = false
+  let cursor: string | null = null
+  let stopSubscription = () => {}
+
+  /** Until the subscription ends, for whatever reason. */
+  const subscribe = (after: string) =>
+    new Promise<void>((resolve, reject) => {
+      const subscription = apollo
+        .subscribe({ query: EventsDocument, variables: { after }, fetchPolicy: 'no-cache' })
+        .subscribe({
+          next({ data, error }) {
+            if (error) return reject(error)
+            if (data == null) return
+            applyEvent(apollo.cache, data.events)
+            cursor = data.events.cursor
+            if (data.events.__typename === 'CaughtUp') follower.onStatus('live')
+            follower.onEvent(data.events)
+          },
+          error: reject,
+          complete: resolve,
+        })
+      stopSubscription = () => {
+        subscription.unsubscribe()
+        resolve()
+      }
+    })
+
+  async function follow(): Promise<void> {
+    while (!stopped) {
+      try {
+        cursor ??= await fetchState(apollo)
+        if (cursor === null) return
+        await subscribe(cursor)
+      } catch (error) {
+        if (stopped) return
+        follower.onStatus('reconnecting')
+        if (codeOf(error) === 'CURSOR_EXPIRED') {
+          cursor = null
+          forgetLists(apollo)
+        } else await waitForNetwork(1_000)
+      } finally {
+        stopSubscription()
+      }
+    }
+  }
+
+  const stopWatching = socket.watch((open) => {
+    if (!open && !stopped) follower.onStatus('reconnecting')
+  })
+  void follow()
+  return () => {
+    stopped = true
+    stopWatching()
+    stopSubscription()
+  }
+}
+
+/**
+ * From the cache where the app has fetched it already: the place in the log is that of what was fetched with it.
+ * @returns null where nobody is logged in any more
+ */
+async function fetchState(apollo: ApolloClient): Promise<string | null> {
+  const { data } = await apollo.query({ query: HomeDocument })
+  return data?.viewer?.eventCursor ?? null
+}
+
+/** What was missed may be anywhere, so that a new page need not join on to what is there. Open lists are fetched anew. */
+function forgetLists({ cache }: ApolloClient): void {
+  cache.batch({
+    update() {
+      for (const id of Object.keys(cache.extract() as object)) {
+        if (id.startsWith('Viewer:')) cache.evict({ id, fieldName: 'chats' })
+        if (!id.startsWith('Chat:')) continue
+        cache.evict({ id, fieldName: 'messages' })
+        cache.evict({ id, fieldName: 'members' })
+      }
+    },
+  })
+}

@@ -1,0 +1,67 @@
+import type { ApolloCache, Reference } from '@apollo/client'
+import type { StoredConnection, StoredEdge } from '../apollo/cache.ts'
+import {
+  type MessageRowFragment,
+  type NewestMessagesFragment,
+  NewestMessagesFragmentDoc,
+} from '../gql/graphql.ts'
+
+/**
+ * Adds a message to its chat's list, once, however often it comes: by the answer to sending it, by its event, by the
+ * event again after a reconnect. Of a chat that was never opened the list begins here, and a page that is fetched later
+ * joins it: so an event that overtakes the answer to a query is not lost.
+ */
+export function addMessage(
+  cache: ApolloCache,
+  { cursor, node }: { readonly cursor: string; readonly node: MessageRowFragment },
+): void {
+  const edge = { __typename: 'MessageEdge' as const, cursor, node }
+  cache.writeFragment<NewestMessagesFragment>({
+    id: idOf(cache, node.chat),
+    fragment: NewestMessagesFragmentDoc,
+    fragmentName: 'NewestMessages',
+    data: {
+      __typename: 'Chat',
+      messages: {
+        __typename: 'MessageConnection',
+        edges: [edge],
+        pageInfo: { __typename: 'PageInfo', startCursor: cursor, hasPreviousPage: true },
+      },
+    },
+  })
+}
+
+/** Puts a chat, which the cache has already, into the viewer's list. Where it belongs there its activity says. */
+export function addChat(cache: ApolloCache, chat: Identified, cursor: string, viewer?: Identified): void {
+  const viewerId = viewer === undefined ? onlyViewer(cache) : idOf(cache, viewer)
+  addEdge(cache, viewerId, 'chats', { __typename: 'ChatEdge', cursor, node: { __ref: idOf(cache, chat) } })
+}
+
+/** Adds to a list that is there; one that was never fetched stays unknown. */
+export function addEdge(cache: ApolloCache, owner: string, field: string, edge: StoredEdge): void {
+  cache.modify<Record<string, StoredConnection>>({
+    id: owner,
+    fields: {
+      [field]: (list) => {
+        const { edges, ...rest } = list as StoredConnection
+        if (edges.some(({ node }) => node.__ref === edge.node.__ref)) return list as StoredConnection
+        return { ...rest, edges: [...edges, edge] }
+      },
+    },
+  })
+}
+
+export interface Identified {
+  readonly __typename: string
+  readonly id: string
+}
+
+/** What the cache keeps a thing under. */
+export function idOf(cache: ApolloCache, thing: Identified): string {
+  return cache.identify({ __typename: thing.__typename, id: thing.id }) ?? ''
+}
+
+function onlyViewer(cache: ApolloCache): string {
+  const root = (cache.extract() as Record<string, { viewer?: Reference } | undefined>)['ROOT_QUERY']
+  return root?.viewer?.__ref ?? ''
+}
