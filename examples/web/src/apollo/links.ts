@@ -12,16 +12,8 @@ function hashOf(document: DocumentNode): string {
   return hash
 }
 
-/**
- * Sends the hash of an operation instead of its text, and the text along with it where the server does not know the
- * hash. To one that knows no hashes at all, and asks for the text in words of its own, only text is sent from then on.
- */
-export const persistedLink = new PersistedQueryLink({
-  generateHash: hashOf,
-  disable: ({ meta, error }) => meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
-  retry: ({ meta, error }) =>
-    meta.persistedQueryNotFound || meta.persistedQueryNotSupported || codeOf(error) === 'BAD_REQUEST',
-})
+/** Sends the hash of an operation, and its text along with it where the server does not know the hash yet. */
+export const persistedLink = new PersistedQueryLink({ generateHash: hashOf })
 
 export const httpLink = new HttpLink({
   uri: '/graphql',
@@ -73,9 +65,7 @@ function isUnauthenticated(errors: readonly GraphQLFormattedError[] | undefined)
 /** The code of what failed, where the server gave one. */
 export function codeOf(error: unknown): string | null {
   if (CombinedGraphQLErrors.is(error)) return String(error.errors[0]?.extensions?.['code'] ?? '') || null
-  if (!ServerError.is(error)) return null
-  if (error.statusCode === 401) return 'UNAUTHENTICATED'
-  return error.statusCode === 400 ? 'BAD_REQUEST' : null
+  return ServerError.is(error) && error.statusCode === 401 ? 'UNAUTHENTICATED' : null
 }
 
 /**
