@@ -10,13 +10,19 @@ export interface TestProxy {
   thaw(): void
   /** Nothing goes through the connections that there are, ever; new ones are good. */
   silence(): void
+  /** What the server says goes no further, on any connection; what is said to it does. */
+  deafen(): void
+  /** Connections are gone; those that are opened from now on are good. */
+  cut(): void
   dispose(): Promise<void>
 }
 
 export async function createTestProxy(to: string): Promise<TestProxy> {
   const { hostname, port } = new URL(to)
   const sockets = new Set<Socket>()
+  const fars = new Set<Socket>()
   let frozen = false
+  let deaf = false
   const server = createServer((near) => {
     const far = connect(Number(port), hostname)
     for (const [socket, other] of [
@@ -24,13 +30,15 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
       [far, near],
     ] as const) {
       sockets.add(socket)
+      if (socket === far) fars.add(socket)
       socket.on('error', () => {})
       socket.on('close', () => {
         sockets.delete(socket)
+        fars.delete(socket)
         other.destroy()
       })
       socket.on('data', (data) => other.write(data))
-      if (frozen) socket.pause()
+      if (frozen || (deaf && socket === far)) socket.pause()
     }
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -48,6 +56,15 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
     },
     silence() {
       for (const socket of sockets) socket.pause().removeAllListeners('data')
+    },
+    deafen() {
+      deaf = true
+      for (const socket of fars) socket.pause()
+    },
+    cut() {
+      frozen = false
+      deaf = false
+      for (const socket of sockets) socket.destroy()
     },
     async dispose() {
       server.close()

@@ -1,4 +1,4 @@
-import { type Client, type ClientOptions, createClient } from 'graphql-ws'
+import { type Client, type ClientOptions, createClient, type SubscribePayload } from 'graphql-ws'
 
 /** What the server says of the token that a socket lasts as long as. */
 interface Told {
@@ -12,7 +12,7 @@ interface Told {
  * @param options.accessToken gives a token that is still good for a while, and refreshes over HTTP where the one at hand
  *   is not; several calls at a time must share one refresh
  */
-export function createRenewingClient({
+export function createLiveClient({
   accessToken,
   ...options
 }: ClientOptions & { accessToken: () => Promise<string> }): Client {
@@ -38,7 +38,11 @@ export function createRenewingClient({
     }
   }
 
-  const client = createClient({ ...options, connectionParams: authorization })
+  const client = createClient({
+    retryAttempts: Number.POSITIVE_INFINITY,
+    ...options,
+    connectionParams: authorization,
+  })
   client.on('connected', (opened, payload) => {
     socket = opened as WebSocket
     plan(payload as Told)
@@ -49,4 +53,39 @@ export function createRenewingClient({
     socket = null
   })
   return client
+}
+
+/** `query`, or in its place whatever names a persisted one: `documentId`, or `extensions`. */
+export type Request = Partial<SubscribePayload> & { readonly documentId?: string }
+
+/**
+ * The request, for a client that repeats it by itself when its connection comes back: it goes on behind the last event
+ * that was seen. The client reads the variables anew for each connection, and a getter hands it the newest cursor
+ * instead of the first one. An event of the log has a `cursor`: select it, and declare `$after: String`. `typing` and
+ * `presence` have none, and begin anew.
+ */
+export function resuming(request: Request): { request: SubscribePayload; saw(data: unknown): void } {
+  let after = request.variables?.['after']
+  const variables = Object.defineProperty({ ...request.variables }, 'after', {
+    enumerable: true,
+    get: () => after,
+  })
+  return {
+    request: { ...request, variables } as SubscribePayload,
+    saw(data) {
+      for (const event of Object.values(Object(data))) after = Object(event).cursor ?? after
+    },
+  }
+}
+
+/** Follows `events`, over reconnects, each event once. */
+export async function* followEvents<Event>(client: Client, asked: Request): AsyncGenerator<Event> {
+  const { request, saw } = resuming(asked)
+  for await (const { data, errors } of client.iterate<{ events: Event }>(request)) {
+    if (errors) throw new AggregateError(errors, errors[0]?.message)
+    if (!data) continue
+    // Applied first, then taken note of: whoever stops in between gets it again.
+    yield data.events
+    saw(data)
+  }
 }

@@ -1,0 +1,181 @@
+import {
+  type ApolloCache,
+  ApolloLink,
+  CombinedGraphQLErrors,
+  HttpLink,
+  InMemoryCache,
+  type Reference,
+  ServerError,
+} from '@apollo/client'
+import { SetContextLink } from '@apollo/client/link/context'
+import { ErrorLink } from '@apollo/client/link/error'
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
+import { RetryLink } from '@apollo/client/link/retry'
+import { relayStylePagination } from '@apollo/client/utilities'
+import { getOperationAST, print } from 'graphql'
+import type { Client } from 'graphql-ws'
+import { from, mergeMap, Observable } from 'rxjs'
+import { resuming } from './graphql-ws.ts'
+import { isRepeatable } from './http.ts'
+import type { Session } from './session.ts'
+
+/**
+ * Retries, refreshes, and sends subscriptions over `live`. With a manifest, as `generate-persisted-query-manifest`
+ * writes it, the ids of operations in place of their text.
+ */
+export function createApolloLink(
+  url: string,
+  session: Session,
+  live: Client,
+  manifest?: { operations: { id: string; name: string }[] },
+): ApolloLink {
+  const refresh = new ErrorLink(({ error, operation, forward }) => {
+    if (!CombinedGraphQLErrors.is(error)) return
+    if (!error.errors.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED')) return
+    return from(session.refresh()).pipe(mergeMap(() => forward(operation)))
+  })
+  const retry = new RetryLink({
+    attempts: (count, { operationType, variables }, error) =>
+      count < 8 &&
+      !CombinedGraphQLErrors.is(error) &&
+      !(ServerError.is(error) && error.statusCode < 500) &&
+      isRepeatable(operationType === 'mutation', variables),
+  })
+  const authorize = new SetContextLink(({ headers }) => ({
+    headers: { ...headers, ...session.headers },
+  }))
+  const ids = new Map(manifest?.operations.map(({ id, name }) => [name, id]))
+  const persisted = new PersistedQueryLink({
+    generateHash: (document) => ids.get(getOperationAST(document)?.name?.value ?? '') ?? 'unknown',
+    disable: () => false,
+    retry: () => false,
+  })
+  const transport = ApolloLink.split(
+    ({ operationType }) => operationType === 'subscription',
+    new LiveLink(live),
+    new HttpLink({ uri: url }),
+  )
+  return ApolloLink.from([refresh, retry, authorize, ...(manifest ? [persisted] : []), transport])
+}
+
+/**
+ * Apollo's `GraphQLWsLink`, but for one thing: a subscription that is repeated after a reconnect goes on behind the
+ * last event. (Apollo copies the variables once, so that its own link would ask for the first cursor again.)
+ */
+export class LiveLink extends ApolloLink {
+  constructor(client: Client) {
+    super(({ query, operationName = null, variables, extensions }) => {
+      const text = 'persistedQuery' in extensions ? {} : { query: print(query) }
+      const { request, saw } = resuming({ ...text, operationName, variables, extensions })
+      return new Observable((observer) =>
+        client.subscribe<Record<string, unknown>>(request, {
+          next(result) {
+            observer.next(result as ApolloLink.Result)
+            saw(result.data)
+          },
+          error: (errors) =>
+            observer.error(Array.isArray(errors) ? new CombinedGraphQLErrors({ errors }) : errors),
+          complete: () => observer.complete(),
+        }),
+      )
+    })
+  }
+}
+
+/** Pages of messages as one list. Apollo has to be told which types stand behind an interface. */
+export function createApolloCache(): InMemoryCache {
+  return new InMemoryCache({
+    possibleTypes: {
+      UserError: [
+        'AuthenticationError',
+        'ConflictError',
+        'ForbiddenError',
+        'NotFoundError',
+        'RateLimitedError',
+        'ValidationError',
+      ],
+      Event: [
+        'AccountErased',
+        'CaughtUp',
+        'ChatCleared',
+        'ChatCreated',
+        'ChatDeleted',
+        'ChatHistoryVisibilityChanged',
+        'ChatMuted',
+        'ChatRead',
+        'ChatRenamed',
+        'MemberAdded',
+        'MemberRemoved',
+        'MemberRoleChanged',
+        'MessageAdded',
+        'MessageDeleted',
+        'MessageEdited',
+        'ReactionAdded',
+        'ReactionRemoved',
+        'UserUpdated',
+      ],
+      ChatEvent: [
+        'AccountErased',
+        'ChatCleared',
+        'ChatCreated',
+        'ChatHistoryVisibilityChanged',
+        'ChatMuted',
+        'ChatRead',
+        'ChatRenamed',
+        'MemberAdded',
+        'MemberRemoved',
+        'MemberRoleChanged',
+        'MessageAdded',
+        'MessageDeleted',
+        'MessageEdited',
+        'ReactionAdded',
+        'ReactionRemoved',
+      ],
+      ChatActionEvent: [
+        'ChatCleared',
+        'ChatHistoryVisibilityChanged',
+        'ChatRenamed',
+        'MemberAdded',
+        'MemberRemoved',
+        'MemberRoleChanged',
+      ],
+      MessageEvent: ['MessageAdded', 'MessageDeleted', 'MessageEdited', 'ReactionAdded', 'ReactionRemoved'],
+    },
+    typePolicies: {
+      Chat: { fields: { messages: relayStylePagination() } },
+      User: { fields: { presence: { merge: true } } },
+    },
+  })
+}
+
+/** An event that has come, with the fields that matter here. */
+interface LiveEvent {
+  readonly __typename: string
+  readonly chat?: { readonly id: string }
+  readonly message?: { readonly id: string }
+  readonly messageEdge?: { readonly cursor: string }
+}
+
+interface StoredMessages {
+  readonly edges: readonly { readonly node: Reference }[]
+  readonly pageInfo: { readonly hasNextPage: boolean }
+}
+
+/** To the end of its chat's list, if that was loaded; what is edited is replaced without any doing. */
+export function append(cache: ApolloCache, { chat, message, messageEdge }: LiveEvent): void {
+  if (!chat || !message || !messageEdge) return
+  const { cursor } = messageEdge
+  const node = { __ref: cache.identify({ __typename: 'Message', id: message.id }) ?? '' }
+  cache.modify<{ messages: StoredMessages }>({
+    id: cache.identify({ __typename: 'Chat', id: chat.id }) ?? '',
+    fields: {
+      messages(stored) {
+        const list = stored as StoredMessages
+        const { edges, pageInfo } = list
+        if (pageInfo.hasNextPage || edges.some((edge) => edge.node.__ref === node.__ref)) return list
+        const edge = { __typename: 'MessageEdge', cursor, node }
+        return { ...list, edges: [...edges, edge], pageInfo: { ...pageInfo, endCursor: cursor } }
+      },
+    },
+  })
+}
