@@ -33,6 +33,7 @@ import { createExportLinks } from './features/privacy/export-links.ts'
 import { createExporter } from './features/privacy/exporter.ts'
 import { hydrate, sizeOf } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
+import { createPersistedOperations, type SharedTexts } from './graphql/persisted/operations.ts'
 import { createSchema } from './graphql/schema.ts'
 import { createClientAddresses } from './http/client-address.ts'
 import { createExportSender } from './http/exports.ts'
@@ -58,6 +59,11 @@ export interface App {
   readonly control: Database
   readonly metrics: Metrics
   /**
+   * Reads the manifests of trusted documents again, all or none: operations under way go on with what they have.
+   * @throws StartupError with one line where they are not good; then those before stay
+   */
+  reloadOperations(): Promise<{ readonly manifests: number; readonly documents: number }>
+  /**
    * Stops accepting, lets requests finish, closes sockets so that clients reconnect elsewhere, and frees everything.
    * Takes as long as its slowest part, a database that hangs among them.
    */
@@ -79,6 +85,8 @@ export interface AppOptions {
   readonly processMetrics?: boolean
   /** What `/metrics` answers. @default the metrics of this app */
   readonly renderMetrics?: () => Promise<string>
+  /** Manifests of trusted documents besides those of the folder that `config` names. @default none */
+  readonly extraManifests?: readonly string[]
   /** Tests do not want to wait. @default `liveTimings` */
   readonly timings?: Partial<LiveTimings>
 }
@@ -126,6 +134,14 @@ async function assemble(
 ): Promise<Omit<App, 'dispose' | 'undisposed'>> {
   const { config } = options
   const metrics = createMetrics({ process: options.processMetrics ?? false })
+  const operations = await createPersistedOperations({
+    mode: config.persistedOperations,
+    folder: config.persistedOperationsDir,
+    files: options.extraManifests ?? [],
+    shared: await createSharedTexts({ config, logger, parts }),
+    metrics,
+    logger,
+  })
   const database = createDatabase({
     url: options.databaseUrl,
     poolSize: config.databasePoolSize,
@@ -224,6 +240,7 @@ async function assemble(
   const yoga = createYogaServer({
     schema: createSchema(),
     services,
+    operations,
     introspection: config.introspection,
     suggestions: !config.production,
     metrics,
@@ -252,6 +269,7 @@ async function assemble(
   const sockets = createWebSocketServer({
     server,
     yoga,
+    operations,
     path: graphqlPath,
     origins,
     authenticator,
@@ -265,10 +283,19 @@ async function assemble(
   parts.addBusy('online', online.dispose)
   parts.addBusy('requests', () => http.close(drainMs))
   parts.addBusy('sockets', () => sockets.close(drainMs))
+  metrics.watch('trusted_documents', 'Documents of manifests.', () => operations.trusted, 'max')
   watchMetrics(metrics, { feed, http, sockets, databases: { main: database, control, background } })
   const port = await listen(server, config.host, config.port)
   const host = config.host.includes(':') ? `[${config.host}]` : config.host
-  return { url: `http://${host}:${port}`, port, services, database, control, metrics }
+  return {
+    url: `http://${host}:${port}`,
+    port,
+    services,
+    database,
+    control,
+    metrics,
+    reloadOperations: operations.reload,
+  }
 }
 
 function watchMetrics(
@@ -331,6 +358,20 @@ async function createBudgets(options: {
   const first = await createRedisBudgets({ url: config.redisUrl, logger })
   options.parts.add('budgets', first.dispose)
   return createFallbackBudgets({ first, otherwise, logger })
+}
+
+/** In Redis where there is one; otherwise each process knows what was registered with it. */
+async function createSharedTexts(options: {
+  config: Config
+  logger: Logger
+  parts: Parts
+}): Promise<SharedTexts | null> {
+  const { config, logger } = options
+  if (config.redisUrl === null || config.persistedOperations !== 'allow') return null
+  const { createRedisTexts } = await import('./graphql/persisted/redis.ts')
+  const texts = await createRedisTexts({ url: config.redisUrl, logger })
+  options.parts.add('registered operations', texts.dispose)
+  return texts
 }
 
 /** What logging in and being logged in take; the shell uses it without a server. */

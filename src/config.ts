@@ -31,6 +31,10 @@ export interface Config {
   readonly redisUrl: string | null
   /** Who may read `/metrics`. */
   readonly metrics: 'private' | 'on' | 'off'
+  /** Whether clients may name documents instead of sending them, or must. */
+  readonly persistedOperations: 'allow' | 'only' | 'off'
+  /** The folder of the manifests of trusted documents. */
+  readonly persistedOperationsDir: string | null
   readonly introspection: boolean
   readonly graphiql: boolean
   readonly seed: 'demo' | 'none' | null
@@ -103,6 +107,8 @@ const environment = z.object({
     .optional(),
   REDIS_URL: z.string().refine(isRedisUrl, 'must be a redis:// or rediss:// address').optional(),
   METRICS: z.enum(['private', 'on', 'off'], 'must be private, on or off').default('private'),
+  PERSISTED_OPERATIONS: z.enum(['allow', 'only', 'off'], 'must be allow, only or off').default('allow'),
+  PERSISTED_OPERATIONS_DIR: z.string().optional(),
   INTROSPECTION: onOff.optional(),
   GRAPHIQL: onOff.optional(),
   SEED: z.enum(['demo', 'none'], 'must be demo or none').optional(),
@@ -136,9 +142,16 @@ export function parseConfig(
       'JWT_SECRET is required with DATABASE_URL: at least 32 bytes; for example the output of: openssl rand -base64 48',
     )
   }
+  for (const name of ['INTROSPECTION', 'GRAPHIQL'] as const) {
+    if (set['PERSISTED_OPERATIONS'] === 'only' && set[name] === 'on') {
+      problems.push(`${name} cannot be on with PERSISTED_OPERATIONS=only, which refuses what it is for`)
+    }
+  }
   if (!result.success || problems.length > 0) throw new ConfigError(problems)
   const values = result.data
   const production = values.NODE_ENV === 'production'
+  const explorable = !production && values.PERSISTED_OPERATIONS !== 'only'
+  const folder = values.PERSISTED_OPERATIONS_DIR
   return {
     production,
     databaseUrl: values.DATABASE_URL ?? null,
@@ -156,8 +169,10 @@ export function parseConfig(
     trustedProxies: values.TRUST_PROXY ?? 0,
     redisUrl: values.REDIS_URL ?? null,
     metrics: values.METRICS,
-    introspection: values.INTROSPECTION ?? !production,
-    graphiql: values.GRAPHIQL ?? !production,
+    persistedOperations: values.PERSISTED_OPERATIONS,
+    persistedOperationsDir: folder === undefined ? null : resolve(folder),
+    introspection: values.INTROSPECTION ?? explorable,
+    graphiql: values.GRAPHIQL ?? explorable,
     seed: values.SEED ?? null,
     logLevel: values.LOG_LEVEL,
   }

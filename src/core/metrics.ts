@@ -20,6 +20,8 @@ export interface Metrics {
   readonly operations: Counter<'transport' | 'type' | 'outcome'>
   /** In milliseconds; of a subscription, until it has begun. */
   readonly operationDuration: Histogram<'type'>
+  /** What came of requests that name their document, or are refused for not naming one. */
+  readonly persistedOperations: Counter<'outcome'>
   /**
    * A value that is read when somebody asks.
    * @param over what several processes tell together. @default 'sum'
@@ -79,6 +81,11 @@ export function createMetrics(options: { process: boolean }): Metrics {
       'operation_duration_ms',
       'How long operations took; of subscriptions, until they began.',
       ['type'],
+    ),
+    persistedOperations: counter(
+      'persisted_operations_total',
+      'Requests by the hash or id of a document, and what came of looking for it.',
+      ['outcome'],
     ),
     watch(name, help, read, aggregator = 'sum') {
       new Gauge({

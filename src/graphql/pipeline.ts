@@ -9,11 +9,6 @@ import {
   getVariableValues,
   Kind,
   NoSchemaIntrospectionCustomRule,
-  type ParseOptions,
-  parse,
-  specifiedRules,
-  TokenKind,
-  validate,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import { RequestError, tokenRefused, unauthenticated } from '../core/errors.ts'
@@ -21,8 +16,9 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { TokenProblem } from '../features/auth/sessions.ts'
 import type { Principal } from '../features/auth/viewer.ts'
+import { parseWithinLimits, validateWithinLimits } from './documents.ts'
 import { createExecutor, type Failure } from './executor.ts'
-import { DocumentLimitsRule, documentLimits, isOpenDocument, maxCost, maxValidationErrors } from './limits.ts'
+import { isOpenDocument, maxCost, maxValidationErrors } from './limits.ts'
 import { placeOf, toClientError } from './mask.ts'
 
 /** What each transport finds out before an operation starts. */
@@ -38,6 +34,8 @@ export interface TransportContext {
   readonly userAgent: string | null
   /** Where the request comes from: the socket's address, or the one that a trusted proxy tells. */
   readonly clientAddress: string
+  /** Called once the document has turned out to be one that the caller may run. */
+  readonly onValid?: (() => void) | undefined
 }
 
 /**
@@ -79,9 +77,7 @@ export function usePipeline(options: {
   const isValid = (document: DocumentNode): boolean => {
     const known = validity.get(document)
     if (known !== undefined) return known
-    const valid = [[DocumentLimitsRule], specifiedRules].every(
-      (each) => validate(options.schema, document, each, { maxErrors: 1 }).length === 0,
-    )
+    const valid = validateWithinLimits(options.schema, document, { maxErrors: 1 }).length === 0
     validity.set(document, valid)
     return valid
   }
@@ -113,17 +109,15 @@ export function usePipeline(options: {
     },
     onValidate({ setValidationFn }) {
       setValidationFn((schema, document, standardRules, typeInfo) => {
-        // First and alone: some of the standard rules compare each field with each.
-        const oversize = validate(schema, document, [DocumentLimitsRule], { maxErrors: 1 })
-        if (oversize.length > 0) return oversize
         const rules = [...standardRules, ...extraRules]
-        return validate(schema, document, rules, { maxErrors: maxValidationErrors }, typeInfo)
-          .slice(0, maxValidationErrors)
-          .map((error) => (options.suggestions ? error : withoutSuggestion(error)))
+        return validateWithinLimits(schema, document, { rules, typeInfo }).map((error) =>
+          options.suggestions ? error : withoutSuggestion(error),
+        )
       })
     },
     onExecute({ args, setExecuteFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
+      context.onValid?.()
       const count = counting(metrics, args, context)
       const errors = refuse(args, context)
       if (errors !== null) {
@@ -144,6 +138,7 @@ export function usePipeline(options: {
     },
     onSubscribe({ args, setSubscribeFn, setResultAndStopExecution }) {
       const context = args.contextValue as TransportContext
+      context.onValid?.()
       const count = counting(metrics, args, context)
       const errors = refuse(args, context)
       if (errors !== null) {
@@ -235,20 +230,6 @@ function failureOf({ errors = [] }: ExecutionResult): Failure | null {
 function isGone({ data, errors }: ExecutionResult): boolean {
   const nothing = data == null || Object.values(data).every((value) => value === null)
   return nothing && errors?.every(({ extensions }) => extensions['code'] === 'NOT_FOUND') === true
-}
-
-/** Parsed documents are kept, so they must not be large in any way: comments count for no token, but are kept as one. */
-function parseWithinLimits(source: string, options: ParseOptions | undefined): DocumentNode {
-  if (source.length > documentLimits.characters) {
-    throw new GraphQLError(`The document has more than ${documentLimits.characters} characters.`)
-  }
-  const document = parse(source, { ...options, maxTokens: documentLimits.tokens })
-  for (let token = document.loc?.startToken; token != null; token = token.next ?? undefined) {
-    if (token.kind !== TokenKind.COMMENT) continue
-    if (token.prev !== null) Object.assign(token.prev, { next: token.next })
-    if (token.next !== null) Object.assign(token.next, { prev: token.prev })
-  }
-  return document
 }
 
 /** What the operation costs with these very variables; of a subscription, one event. */

@@ -231,7 +231,7 @@ export function speakProtocol(options: {
     if (isBinary) return close(CloseCode.BadRequest, 'Only text is spoken')
     let message: Message
     try {
-      message = parseMessage(String(data))
+      message = readMessage(String(data))
       // Nested so deeply that it can be read but not sent back.
       if (message.type === MessageType.Ping) JSON.stringify(message.payload)
     } catch {
@@ -253,6 +253,14 @@ export function speakProtocol(options: {
   })
 
   return connection
+}
+
+/** The package asks for a text even where an id stands in its place: then it is taken for empty. */
+function readMessage(data: string): Message {
+  const message = JSON.parse(data)
+  const { query, documentId, doc_id: docId, extensions } = Object(message?.payload)
+  if (query == null && (documentId ?? docId ?? extensions?.persistedQuery) != null) message.payload.query = ''
+  return parseMessage(message)
 }
 
 /** A reason may have 123 bytes, and the id is of the client's making. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { GraphQLError, getOperationAST } from 'graphql'
+import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql'
 import type { SubscribePayload } from 'graphql-ws'
 import { type ServerOptions, type WebSocket, WebSocketServer as WsServer } from 'ws'
 import type { Logger } from '../core/logger.ts'
@@ -8,6 +8,7 @@ import type { Feed } from '../events/feed.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
 import { toClientError } from '../graphql/mask.ts'
+import type { PersistedOperations } from '../graphql/persisted/operations.ts'
 import type { TransportContext } from '../graphql/pipeline.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
@@ -43,6 +44,7 @@ export interface WebSocketServer {
 export function createWebSocketServer(options: {
   server: Server
   yoga: Yoga
+  operations: PersistedOperations
   path: string
   origins: Origins
   authenticator: Authenticator
@@ -114,7 +116,7 @@ export function createWebSocketServer(options: {
     } catch (error) {
       return [toClientError(error, { requestId, logger })]
     }
-    return start(options.yoga, transport, payload)
+    return start(options, transport, payload)
   }
 
   const stopListening = feed.onSessionRevoked((sessionId) => {
@@ -172,16 +174,24 @@ function refuse(socket: Duplex, status: string): void {
  * limits, a subscription that cannot start) returns errors, which become one `error` message; the
  * socket lives on.
  */
-async function start(yoga: Yoga, transport: TransportContext, params: SubscribePayload): Promise<Answer> {
-  const enveloped = yoga.getEnveloped({ ...transport, params } as never)
-  const { schema, parse, validate, contextFactory, execute, subscribe } = enveloped
-  let document: ReturnType<typeof parse>
+async function start(
+  { yoga, operations }: { yoga: Yoga; operations: PersistedOperations },
+  transport: TransportContext,
+  payload: SubscribePayload,
+): Promise<Answer> {
+  let document: DocumentNode
+  let enveloped: ReturnType<Yoga['getEnveloped']>
+  const params = { ...payload }
   try {
-    document = parse(params.query)
+    const resolution = await operations.resolve(payload, transport)
+    if (resolution !== null) params.query = resolution.text
+    enveloped = yoga.getEnveloped({ ...transport, onValid: resolution?.onValid, params } as never)
+    document = enveloped.parse(params.query)
   } catch (error) {
     if (error instanceof GraphQLError) return [error]
     throw error
   }
+  const { schema, validate, contextFactory, execute, subscribe } = enveloped
   const errors = validate(schema, document)
   if (errors.length > 0) return errors
   const operation = getOperationAST(document, params.operationName)

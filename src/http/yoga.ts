@@ -5,8 +5,10 @@ import { createLru } from '../core/lru.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { createContext, type Services } from '../graphql/context.ts'
 import { toClientError } from '../graphql/mask.ts'
+import type { PersistedOperations } from '../graphql/persisted/operations.ts'
 import { usePipeline } from '../graphql/pipeline.ts'
 import { type HttpContext, useEventStreams } from './event-stream.ts'
+import { usePersistedOperations } from './persisted.ts'
 
 export type Yoga = YogaServerInstance<HttpContext, ReturnType<typeof createContext>>
 
@@ -14,16 +16,18 @@ export type Yoga = YogaServerInstance<HttpContext, ReturnType<typeof createConte
 export function createYogaServer(options: {
   schema: GraphQLSchema
   services: Services
+  operations: PersistedOperations
   introspection: boolean
   suggestions: boolean
   metrics: Metrics
 }): Yoga {
-  const { schema, services } = options
+  const { schema, services, operations } = options
   const { logger } = services
   return createYoga<HttpContext, ReturnType<typeof createContext>>({
     schema,
     context: (transport) => createContext(services, transport),
     plugins: [
+      usePersistedOperations(operations),
       usePipeline({
         schema,
         introspection: options.introspection,
@@ -37,7 +41,7 @@ export function createYogaServer(options: {
       // What fails outside an operation: reading the request, building the context.
       maskError: (error) => toClientError(error, { requestId: uuidv7(), logger }),
     },
-    parserAndValidationCache: { documentCache: createLru(256), errorCache: createLru(16) },
+    parserAndValidationCache: { documentCache: operations.documents, errorCache: createLru(16) },
     logging: false,
     graphiql: false,
     landingPage: false,

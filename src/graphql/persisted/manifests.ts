@@ -1,0 +1,136 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type DocumentNode, GraphQLError, Kind } from 'graphql'
+import { StartupError } from '../../db/startup-error.ts'
+import { parseWithinLimits } from '../documents.ts'
+import { keyOf } from './request.ts'
+
+/** One document of a manifest. */
+export interface ManifestEntry {
+  readonly id: string
+  /** As the manifest has it; null where that tells none. */
+  readonly name: string | null
+  readonly text: string
+}
+
+/** The documents of all manifests, which never change: reading them again makes new ones. */
+export interface TrustedDocuments {
+  readonly manifests: number
+  /** The texts by their keys. */
+  readonly texts: ReadonlyMap<string, string>
+  /** Every text parsed, by the text. */
+  readonly parsed: ReadonlyMap<string, DocumentNode>
+}
+
+/** The manifests of a folder, in the order of their names: whatever ends in `.json`. */
+export async function findManifests(folder: string): Promise<string[]> {
+  try {
+    const names = await readdir(folder)
+    return names
+      .filter((name) => name.endsWith('.json'))
+      .toSorted()
+      .map((name) => join(folder, name))
+  } catch (error) {
+    throw new StartupError(`The folder of manifests cannot be read: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * Reads manifests whole, or not at all.
+ * @throws StartupError with one line that names the file and what is wrong with it
+ */
+export async function loadManifests(files: readonly string[]): Promise<TrustedDocuments> {
+  const texts = new Map<string, string>()
+  const parsed = new Map<string, DocumentNode>()
+  const origins = new Map<string, string>()
+  for (const file of files) {
+    for (const { id, name, text } of await readManifest(file)) {
+      const key = keyOf(id)
+      const known = texts.get(key)
+      if (known === text) continue
+      if (known !== undefined) {
+        throw new StartupError(`${file}: ${id} has another text in ${origins.get(key)}`)
+      }
+      texts.set(key, text)
+      origins.set(key, file)
+      if (!parsed.has(text)) parsed.set(text, parseTrusted(text, `${file}: ${describeEntry({ id, name })}`))
+    }
+  }
+  return { manifests: files.length, texts, parsed }
+}
+
+/**
+ * The documents of one manifest, as they stand there: Apollo's
+ * (`{ "format": "apollo-persisted-query-manifest", "version": 1, "operations": [{ id, name, type, body }] }`), or
+ * Relay's and the client preset's (`{ "<id>": "<text>" }`).
+ * @throws StartupError with one line
+ */
+export async function readManifest(file: string): Promise<ManifestEntry[]> {
+  let content: unknown
+  try {
+    content = JSON.parse(await readFile(file, 'utf8'))
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
+    throw new StartupError(`${file} ${reason}: ${messageOf(error)}`)
+  }
+  if (!isObject(content)) throw new StartupError(`${file} is no manifest: it must be a JSON object`)
+  if ('format' in content || Array.isArray(content['operations'])) return readApollo(content, file)
+  return Object.entries(content).map(([id, text]) => {
+    if (id !== '' && typeof text === 'string') return { id, name: null, text }
+    throw new StartupError(`${file} is no manifest: ${JSON.stringify(id)} is not the id of a text`)
+  })
+}
+
+const apolloFormat = 'apollo-persisted-query-manifest'
+
+function readApollo(content: Record<string, unknown>, file: string): ManifestEntry[] {
+  const { format, version, operations } = content
+  if (format !== apolloFormat)
+    throw new StartupError(`${file} is no manifest: format must be ${apolloFormat}`)
+  if (version !== 1) throw new StartupError(`${file} has version ${JSON.stringify(version)}: only 1 is known`)
+  if (!Array.isArray(operations)) throw new StartupError(`${file} is no manifest: operations must be a list`)
+  return operations.map((operation: unknown, index) => {
+    const { id, name, body } = isObject(operation) ? operation : {}
+    if (typeof id !== 'string' || id === '' || typeof body !== 'string') {
+      throw new StartupError(`${file} is no manifest: operations[${index}] must have an id and a body`)
+    }
+    return { id, name: typeof name === 'string' ? name : null, text: body }
+  })
+}
+
+/** How people find an entry: by its name, or by as much of its id as tells it apart. */
+export function describeEntry({ id, name }: Pick<ManifestEntry, 'id' | 'name'>): string {
+  const short = id.length > 20 ? `${id.slice(0, 16)}…` : id
+  return name === null ? short : `${name} (${short})`
+}
+
+/** That of a document with one operation, where it has a name. */
+export function nameOf(document: DocumentNode): string | null {
+  const operations = document.definitions.filter((each) => each.kind === Kind.OPERATION_DEFINITION)
+  return (operations.length === 1 ? operations[0]?.name?.value : null) ?? null
+}
+
+/** What can never run is a mistake of whoever made the manifest, or no manifest at all. */
+function parseTrusted(text: string, what: string): DocumentNode {
+  try {
+    const document = parseWithinLimits(text)
+    if (document.definitions.some(({ kind }) => kind === Kind.OPERATION_DEFINITION)) return document
+    throw new GraphQLError('The document has no operation.')
+  } catch (error) {
+    throw new StartupError(`${what} is no document to run: ${messageOf(error)}`)
+  }
+}
+
+/** On one line, whatever it quotes. */
+function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ')
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** For a line of the log. */
+export function summarise({ manifests, texts }: TrustedDocuments) {
+  return { manifests, documents: texts.size }
+}

@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto'
+import type { DocumentNode } from 'graphql'
+import type { Logger } from '../../core/logger.ts'
+import { createLru, type Lru } from '../../core/lru.ts'
+import type { Metrics } from '../../core/metrics.ts'
+import { StartupError } from '../../db/startup-error.ts'
+import { networkOf } from '../../limits/network.ts'
+import type { TransportContext } from '../pipeline.ts'
+import { findManifests, loadManifests, summarise, type TrustedDocuments } from './manifests.ts'
+import { createRegistered, type Registrar } from './registered.ts'
+import {
+  badRequest,
+  type DocumentName,
+  hashMismatch,
+  nameIn,
+  notFound,
+  notInList,
+  notSupported,
+  type OperationParameters,
+} from './request.ts'
+
+/** Whether texts and ids are taken, ids of manifests only, or texts only. */
+export type PersistedMode = 'allow' | 'only' | 'off'
+
+/** Registered texts, in a place that processes share. What fails there must fail nothing here. */
+export interface SharedTexts {
+  /** Null where there is none, or nobody to say. */
+  get(hash: string): Promise<string | null>
+  put(hash: string, text: string): void
+  dispose(): Promise<void>
+}
+
+/** Which text is to run. */
+export interface Resolution {
+  readonly text: string
+  /** To be called once the text has turned out to be a document that the caller may run. */
+  readonly onValid?: () => void
+}
+
+export interface PersistedOperations {
+  /**
+   * The text that a request asks for; null where it names none, and is to run as it is.
+   * @throws GraphQLError in place of an answer, at once or later
+   */
+  resolve(
+    parameters: OperationParameters,
+    caller: Pick<TransportContext, 'principal' | 'clientAddress'>,
+  ): Resolution | null | Promise<Resolution>
+  /** Parsed documents by their texts: those of manifests for as long as they are in one, of others the latest. */
+  readonly documents: Lru<DocumentNode>
+  /** How many documents the manifests have. */
+  readonly trusted: number
+  /**
+   * Reads the manifests again. Operations under way go on with what they have.
+   * @throws StartupError with one line; then all is as it was
+   */
+  reload(): Promise<{ readonly manifests: number; readonly documents: number }>
+}
+
+/** Parsed documents that are kept besides those of manifests. */
+const parsedDocuments = 256
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
+const isSha256 = (key: string) => /^[0-9a-f]{64}$/.test(key)
+
+/** @throws StartupError with one line where the manifests are not good */
+export async function createPersistedOperations(options: {
+  mode: PersistedMode
+  /** The folder of the manifests. */
+  folder: string | null
+  /** Manifests besides. */
+  files: readonly string[]
+  shared: SharedTexts | null
+  metrics: Metrics
+  logger: Logger
+}): Promise<PersistedOperations> {
+  const { mode, shared } = options
+  const registered = createRegistered()
+  const others = createLru<DocumentNode>(parsedDocuments)
+  let trusted = await load()
+  if (trusted.manifests > 0) options.logger.info(summarise(trusted), 'the manifests of operations were read')
+
+  async function load(): Promise<TrustedDocuments> {
+    if (mode === 'off') return { manifests: 0, texts: new Map(), parsed: new Map() }
+    const found = options.folder === null ? [] : await findManifests(options.folder)
+    const documents = await loadManifests([...found, ...options.files])
+    if (mode === 'only' && documents.texts.size === 0) {
+      throw new StartupError(
+        options.folder === null
+          ? 'PERSISTED_OPERATIONS=only runs the operations of manifests: set PERSISTED_OPERATIONS_DIR to their folder'
+          : `PERSISTED_OPERATIONS=only, and there is no operation in a manifest (*.json) in ${options.folder}`,
+      )
+    }
+    return documents
+  }
+
+  const count = (outcome: 'trusted' | 'hit' | 'miss' | 'registered' | 'refused') =>
+    options.metrics.persistedOperations.inc({ outcome })
+
+  function refuse(error: Error): never {
+    count('refused')
+    throw error
+  }
+
+  function miss(name: DocumentName): never {
+    count('miss')
+    throw notFound(name)
+  }
+
+  function resolve(
+    parameters: OperationParameters,
+    caller: Pick<TransportContext, 'principal' | 'clientAddress'>,
+  ): Resolution | null | Promise<Resolution> {
+    const { query } = parameters
+    const hasText = query != null && query !== ''
+    const name = readName(parameters)
+    if (name === null) return hasText && mode === 'only' ? refuse(notInList()) : null
+    if (mode === 'off') refuse(notSupported(name))
+    if (name.kind === 'id' && hasText) {
+      refuse(badRequest('A request has either an id of a document or a text.'))
+    }
+    const text = trusted.texts.get(name.key)
+    if (text !== undefined) {
+      count('trusted')
+      return { text }
+    }
+    if (mode === 'only') refuse(notInList())
+    const registrar = registrarOf(caller)
+    return hasText ? register(name.key, query, registrar) : lookUp(name, registrar)
+  }
+
+  function readName(parameters: OperationParameters): DocumentName | null {
+    try {
+      return nameIn(parameters)
+    } catch (error) {
+      return refuse(error as Error)
+    }
+  }
+
+  /** It is kept when it has proved to be worth it. */
+  function register(hash: string, text: unknown, registrar: Registrar): Resolution {
+    if (typeof text !== 'string') return refuse(badRequest('query must be a text.'))
+    if (registered.get(hash) === text) {
+      count('hit')
+      return { text }
+    }
+    if (sha256(text) !== hash) refuse(hashMismatch())
+    return {
+      text,
+      onValid() {
+        if (!registered.admit(registrar)) return
+        registered.keep(hash, text, registrar)
+        shared?.put(hash, text)
+        count('registered')
+      },
+    }
+  }
+
+  function lookUp(name: DocumentName, registrar: Registrar): Resolution | Promise<Resolution> {
+    const text = registered.get(name.key)
+    if (text !== undefined) {
+      count('hit')
+      return { text }
+    }
+    return shared === null || !isSha256(name.key) ? miss(name) : lookUpShared(shared, name, registrar)
+  }
+
+  async function lookUpShared(
+    texts: SharedTexts,
+    name: DocumentName,
+    registrar: Registrar,
+  ): Promise<Resolution> {
+    const text = await texts.get(name.key)
+    // What others can write to is not believed.
+    if (text === null || sha256(text) !== name.key) return miss(name)
+    count('hit')
+    registered.keep(name.key, text, registrar)
+    return { text }
+  }
+
+  return {
+    resolve,
+    get trusted() {
+      return trusted.texts.size
+    },
+    documents: {
+      get: (text) => trusted.parsed.get(text) ?? others.get(text),
+      set: (text, document) => {
+        if (!trusted.parsed.has(text)) others.set(text, document)
+      },
+    },
+    async reload() {
+      const next = await load()
+      // A document that was there before is validated and compiled already.
+      const parsed = new Map([...next.parsed].map(([text, each]) => [text, trusted.parsed.get(text) ?? each]))
+      trusted = { ...next, parsed }
+      return summarise(trusted)
+    },
+  }
+}
+
+function registrarOf({
+  principal,
+  clientAddress,
+}: Pick<TransportContext, 'principal' | 'clientAddress'>): Registrar {
+  return principal.kind === 'user'
+    ? { kind: 'users', key: principal.userId }
+    : { kind: 'strangers', key: networkOf(clientAddress) }
+}
