@@ -144,6 +144,7 @@ export function createApolloCache(): InMemoryCache {
     typePolicies: {
       Chat: { fields: { messages: relayStylePagination() } },
       User: { fields: { presence: { merge: true } } },
+      Subscription: { fields: { events: { merge: false } } },
     },
   })
 }

@@ -55,8 +55,8 @@ export function createLiveClient({
   return client
 }
 
-/** `query`, or in its place whatever names a persisted one: `documentId`, or `extensions`. */
-export type Request = Partial<SubscribePayload> & { readonly documentId?: string }
+/** `query`, or in its place whatever names a persisted one: `documentId`, `doc_id` or `extensions`. */
+export type Request = Partial<SubscribePayload> & { documentId?: string; doc_id?: string }
 
 /**
  * The request, for a client that repeats it by itself when its connection comes back: it goes on behind the last event
@@ -71,7 +71,8 @@ export function resuming(request: Request): { request: SubscribePayload; saw(dat
     get: () => after,
   })
   return {
-    request: { ...request, variables } as SubscribePayload,
+    // The client insists on a text, be it empty.
+    request: { query: '', ...request, variables },
     saw(data) {
       for (const event of Object.values(Object(data))) after = Object(event).cursor ?? after
     },

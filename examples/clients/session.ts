@@ -5,7 +5,10 @@ export interface Tokens {
 }
 
 /** `refreshTokens` as it is posted to `/graphql`, but for its variables: text, or the id of a persisted operation. */
-export type RefreshRequest = { readonly query: string } | { readonly documentId: string }
+export interface RefreshRequest {
+  readonly query?: string
+  readonly documentId?: string
+}
 
 const refreshRequest: RefreshRequest = {
   query: `mutation RefreshTokens($input: RefreshTokensInput!) { refreshTokens(input: $input) {
@@ -19,7 +22,7 @@ export class Session {
   #tokens: Tokens | null = null
   #refreshing: Promise<string> | null = null
 
-  constructor(url: string, request = refreshRequest) {
+  constructor(url: string, request: RefreshRequest = refreshRequest) {
     this.#url = url
     this.#request = request
   }

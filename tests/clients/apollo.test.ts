@@ -2,6 +2,7 @@ import { ApolloClient, type ObservableQuery } from '@apollo/client'
 import { test } from 'vitest'
 import { append, createApolloCache, createApolloLink } from '../../examples/clients/apollo.ts'
 import { Session } from '../../examples/clients/session.ts'
+import manifest from './generated/apollo/persisted-query-manifest.json' with { type: 'json' }
 import {
   CreateDirectChatDocument,
   EventsDocument,
@@ -12,15 +13,16 @@ import {
   RegisterDocument,
   SearchUsersDocument,
   SendMessageDocument,
-} from './generated/graphql.ts'
-import { type JourneyClient, takeJourney } from './journey.ts'
+} from './generated/preset/graphql.ts'
+import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { payload } from './payload.ts'
 
 type Manifest = Parameters<typeof createApolloLink>[3]
 
 async function createClient(url: string, manifest?: Manifest): Promise<JourneyClient> {
-  const session = new Session(url)
+  const refresh = manifest?.operations.find(({ name }) => name === 'RefreshTokens')
+  const session = new Session(url, refresh && { documentId: refresh.id })
   const live = connectLive(url, session)
   const link = createApolloLink(url, session, live, manifest)
   const client = new ApolloClient({ cache: createApolloCache(), link })
@@ -87,6 +89,10 @@ async function createClient(url: string, manifest?: Manifest): Promise<JourneyCl
 
 type HistoryMessages = NonNullable<HistoryQuery['chat']>['messages']
 
-test('Apollo Client', async () => {
+test.concurrent('Apollo Client', async () => {
   await takeJourney(createClient)
+})
+
+test.concurrent('Apollo Client, where only its documents may run', async () => {
+  await takeJourney((url) => createClient(url, manifest), only('apollo'))
 })

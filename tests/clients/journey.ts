@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
 import { expect } from 'vitest'
 import type { Session } from '../../examples/clients/session.ts'
 import {
@@ -40,6 +41,12 @@ export type CreateClient = (url: string) => Promise<JourneyClient>
 
 /** Tokens last for two to three seconds, so that they end on the way. */
 const accessTokenTtlSeconds = 2
+
+/** Where only the documents of a manifest may run, which the client's own tool has written. */
+export const only = (tool: 'apollo' | 'preset' | 'relay'): TestAppOptions['config'] => ({
+  persistedOperations: 'only',
+  persistedOperationsDir: resolve('tests/clients/generated', tool),
+})
 
 export async function takeJourney(
   create: CreateClient,
@@ -127,7 +134,7 @@ async function travel(client: JourneyClient, app: TestApp, proxy: TestProxy): Pr
 
   const last = session.tokens?.refreshToken
   await client.logOut()
-  expect(client.texts()).toEqual([])
+  await shows([])
   const input = { refreshToken: last }
   expect(await app.anonymous.codeOf(RefreshTokens, { input })).toBe('INVALID_REFRESH_TOKEN')
   await expect(client.search(alice.username)).rejects.toThrow()

@@ -10,7 +10,7 @@ import {
   RegisterDocument,
   SearchUsersDocument,
   SendMessageDocument,
-} from './generated/graphql.ts'
+} from './generated/preset/graphql.ts'
 import type { JourneyClient } from './journey.ts'
 import { payload } from './payload.ts'
 

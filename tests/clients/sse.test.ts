@@ -2,12 +2,12 @@ import { test } from 'vitest'
 import { execute, requestOf } from '../../examples/clients/codegen.ts'
 import { Session } from '../../examples/clients/session.ts'
 import { followEvents } from '../../examples/clients/sse.ts'
-import { EventsDocument, type EventsSubscription } from './generated/graphql.ts'
-import { type JourneyClient, takeJourney } from './journey.ts'
+import { EventsDocument, type EventsSubscription, RefreshTokensDocument } from './generated/preset/graphql.ts'
+import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { createPlainClient } from './plain.ts'
 
-async function createFetchClient(url: string, persisted = false): Promise<JourneyClient> {
-  const session = new Session(url)
+async function createFetchClient(url: string, persisted: boolean): Promise<JourneyClient> {
+  const session = new Session(url, requestOf(RefreshTokensDocument, persisted))
   const stop = new AbortController()
   return createPlainClient({
     session,
@@ -21,6 +21,10 @@ async function createFetchClient(url: string, persisted = false): Promise<Journe
   })
 }
 
-test('documents of the client preset, by fetch and server-sent events', async () => {
-  await takeJourney(createFetchClient)
+test.concurrent('documents of the client preset, by fetch and server-sent events', async () => {
+  await takeJourney((url) => createFetchClient(url, false))
+})
+
+test.concurrent('the same, where only they may run', async () => {
+  await takeJourney((url) => createFetchClient(url, true), only('preset'))
 })

@@ -3,6 +3,7 @@ import { buildSchema, introspectionFromSchema } from 'graphql'
 import { test } from 'vitest'
 import { Session } from '../../examples/clients/session.ts'
 import { createUrqlClient } from '../../examples/clients/urql.ts'
+import manifest from './generated/apollo/persisted-query-manifest.json' with { type: 'json' }
 import {
   CreateDirectChatDocument,
   EventsDocument,
@@ -13,15 +14,16 @@ import {
   RegisterDocument,
   SearchUsersDocument,
   SendMessageDocument,
-} from './generated/graphql.ts'
-import { type JourneyClient, takeJourney } from './journey.ts'
+} from './generated/preset/graphql.ts'
+import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { payload } from './payload.ts'
 
 const schema = introspectionFromSchema(buildSchema(readFileSync('schema.graphql', 'utf8')))
 
 async function createClient(url: string, ids?: ReadonlyMap<string, string>): Promise<JourneyClient> {
-  const session = new Session(url)
+  const refresh = ids?.get('RefreshTokens')
+  const session = new Session(url, refresh === undefined ? undefined : { documentId: refresh })
   const live = connectLive(url, session)
   let client = createUrqlClient(url, session, live, schema, ids)
   let shown: HistoryQueryVariables | undefined
@@ -87,6 +89,12 @@ async function createClient(url: string, ids?: ReadonlyMap<string, string>): Pro
   }
 }
 
-test('urql', async () => {
+test.concurrent('urql', async () => {
   await takeJourney(createClient)
+})
+
+// urql has no tool of its own. Its cache asks for what Apollo's asks for.
+test.concurrent('urql, where only the documents of a manifest may run', async () => {
+  const ids = new Map(manifest.operations.map(({ name, id }) => [name, id]))
+  await takeJourney((url) => createClient(url, ids), only('apollo'))
 })

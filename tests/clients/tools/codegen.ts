@@ -2,9 +2,9 @@ import type { CodegenConfig } from '@graphql-codegen/cli'
 
 export default {
   schema: 'schema.graphql',
-  documents: 'tests/clients/operations.graphql',
+  documents: 'tests/clients/operations/*.graphql',
   generates: {
-    'tests/clients/generated/': {
+    'tests/clients/generated/preset/': {
       preset: 'client',
       presetConfig: { persistedDocuments: { hashAlgorithm: 'sha256' }, fragmentMasking: false },
       config: {
