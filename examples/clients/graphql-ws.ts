@@ -56,7 +56,11 @@ export function createLiveClient({
 }
 
 /** `query`, or in its place whatever names a persisted one: `documentId`, `doc_id` or `extensions`. */
-export type Request = Partial<SubscribePayload> & { documentId?: string; doc_id?: string }
+export interface Request extends Omit<SubscribePayload, 'query'> {
+  readonly query?: string | undefined
+  readonly documentId?: string
+  readonly doc_id?: string
+}
 
 /**
  * The request, for a client that repeats it by itself when its connection comes back: it goes on behind the last event
@@ -72,7 +76,7 @@ export function resuming(request: Request): { request: SubscribePayload; saw(dat
   })
   return {
     // The client insists on a text, be it empty.
-    request: { query: '', ...request, variables },
+    request: { ...request, query: request.query ?? '', variables },
     saw(data) {
       for (const event of Object.values(Object(data))) after = Object(event).cursor ?? after
     },

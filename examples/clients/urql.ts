@@ -5,7 +5,7 @@ import { relayPagination } from '@urql/exchange-graphcache/extras'
 import { persistedExchange } from '@urql/exchange-persisted'
 import { type ExecutionResult, getOperationAST } from 'graphql'
 import type { Client as LiveClient } from 'graphql-ws'
-import { type Request, resuming } from './graphql-ws.ts'
+import { resuming } from './graphql-ws.ts'
 import { fetchAgain, isRepeatable } from './http.ts'
 import type { Session } from './session.ts'
 
@@ -33,7 +33,7 @@ export function createUrqlClient(
   const subscriptions = subscriptionExchange({
     forwardSubscription: (asked) => ({
       subscribe(sink) {
-        const { request, saw } = resuming(asked as Request)
+        const { request, saw } = resuming(asked)
         const unsubscribe = live.subscribe<Record<string, unknown>>(request, {
           next(result) {
             sink.next(result as ExecutionResult)

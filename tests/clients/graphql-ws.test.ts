@@ -1,22 +1,25 @@
-import { print } from 'graphql'
 import { test } from 'vitest'
-import { execute } from '../../examples/clients/codegen.ts'
+import { execute, requestOf } from '../../examples/clients/codegen.ts'
 import { followEvents } from '../../examples/clients/graphql-ws.ts'
 import { Session } from '../../examples/clients/session.ts'
-import { EventsDocument, type EventsSubscription } from './generated/preset/graphql.ts'
-import { type JourneyClient, takeJourney } from './journey.ts'
+import { EventsDocument, type EventsSubscription, RefreshTokensDocument } from './generated/preset/graphql.ts'
+import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { createPlainClient } from './plain.ts'
 
 /** Once it is logged in, everything goes over its one socket; to log in and refresh is for HTTP. */
-async function createSocketClient(url: string): Promise<JourneyClient> {
-  const session = new Session(url)
+async function createSocketClient(url: string, persisted: boolean): Promise<JourneyClient> {
+  const session = new Session(url, requestOf(RefreshTokensDocument, persisted))
   const live = connectLive(url, session, { lazyCloseTimeout: 60_000 })
   return createPlainClient({
     session,
     async run(document, variables) {
-      if (!session.tokens) return execute({ url, session, persisted: false }, document, variables)
-      for await (const { data, errors } of live.iterate({ query: print(document), variables })) {
+      if (!session.tokens) return execute({ url, session, persisted }, document, variables)
+      for await (const { data, errors } of live.iterate({
+        query: '',
+        ...requestOf(document, persisted),
+        variables,
+      })) {
         if (!data || errors) throw new AggregateError(errors ?? [], errors?.[0]?.message)
         return data as never
       }
@@ -24,13 +27,17 @@ async function createSocketClient(url: string): Promise<JourneyClient> {
     },
     follow: (after) =>
       followEvents<EventsSubscription['events']>(live, {
-        query: print(EventsDocument),
+        ...requestOf(EventsDocument, persisted),
         variables: { after },
       }),
     dispose: async () => live.dispose(),
   })
 }
 
-test('the standard client of graphql-ws, all over one socket', async () => {
-  await takeJourney(createSocketClient)
+test.concurrent('the standard client of graphql-ws, all over one socket', async () => {
+  await takeJourney((url) => createSocketClient(url, false))
+})
+
+test.concurrent('the same, where only the documents of the client preset may run', async () => {
+  await takeJourney((url) => createSocketClient(url, true), only('preset'))
 })

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { buildSchema, introspectionFromSchema } from 'graphql'
-import { test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Session } from '../../examples/clients/session.ts'
 import { createUrqlClient } from '../../examples/clients/urql.ts'
 import manifest from './generated/apollo/persisted-query-manifest.json' with { type: 'json' }
@@ -96,5 +96,10 @@ test.concurrent('urql', async () => {
 // urql has no tool of its own. Its cache asks for what Apollo's asks for.
 test.concurrent('urql, where only the documents of a manifest may run', async () => {
   const ids = new Map(manifest.operations.map(({ name, id }) => [name, id]))
+  const fetched = vi.spyOn(globalThis, 'fetch')
   await takeJourney((url) => createClient(url, ids), only('apollo'))
+  const got = fetched.mock.calls.filter(
+    ([url, init]) => init?.method === 'GET' && String(url).includes(String(ids.get('History'))),
+  )
+  expect(got.length).toBeGreaterThan(4)
 })
