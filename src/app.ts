@@ -262,6 +262,7 @@ async function assemble(
     origins,
     graphiql: config.graphiql,
     demo: options.demo ?? false,
+    onlyPersisted: config.persistedOperations === 'only',
     logger,
     heartbeatMs: timings.heartbeatMs,
   })

@@ -3,14 +3,16 @@ import { StartupError } from './db/startup-error.ts'
 
 const usage = `Usage: npm run parley -- <command>
 
-  serve     start the server (npm start)
-  migrate   bring the database to this version
-  seed      write the demo data: alice, bob and charlie, and what they say
-            --users N --chats N --messages N   made-up data instead, as much as you like
-  account   change an account: account <disable|enable|verify|unverify> <username or email>
-            a disabled account cannot log in, and its sessions end at once
-  shell     a REPL with the models and actions
-  schema    print the GraphQL schema
+  serve       start the server (npm start)
+  migrate     bring the database to this version
+  seed        write the demo data: alice, bob and charlie, and what they say
+              --users N --chats N --messages N   made-up data instead, as much as you like
+  account     change an account: account <disable|enable|verify|unverify> <username or email>
+              a disabled account cannot log in, and its sessions end at once
+  operations  check manifests of operations: operations check [--schema <file>] <manifest or folder>...
+              which the server would refuse, against its own schema or another; exit code 1 if any
+  shell       a REPL with the models and actions
+  schema      print the GraphQL schema
 
   --help, --version
 
@@ -20,7 +22,7 @@ The environment configures it: docs/configuration.md.`
 async function main(command: string | undefined, args: readonly string[]): Promise<void> {
   if (command === '--help' || command === 'help' || args.includes('--help')) return print(usage)
   if (command === '--version') return print((await import('./cli/version.ts')).version)
-  if (!['seed', 'account'].includes(command ?? '') && args.length > 0)
+  if (!['seed', 'account', 'operations'].includes(command ?? '') && args.length > 0)
     throw new StartupError(`${command} takes no arguments\n\n${usage}`)
   switch (command) {
     case 'serve':
@@ -38,6 +40,11 @@ async function main(command: string | undefined, args: readonly string[]): Promi
       const { changeAccount, parseAccountArguments } = await import('./cli/account.ts')
       const options = parseAccountArguments(args)
       return changeAccount(parseConfig(readEnvironment(), 'maintain'), options)
+    }
+    case 'operations': {
+      const { checkOperations, parseOperationsArguments } = await import('./cli/operations.ts')
+      if (!(await checkOperations(parseOperationsArguments(args)))) process.exitCode = 1
+      return
     }
     case 'shell':
       return (await import('./cli/shell.ts')).shell(parseConfig(readEnvironment()))

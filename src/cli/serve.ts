@@ -10,7 +10,8 @@ import { type OpenDatabase, openDatabase } from './database.ts'
 import { drain, endInTime } from './drain.ts'
 import { exitSoon } from './failure.ts'
 import { loadJwtSecrets } from './jwt-secrets.ts'
-import { onOrphaned, onStopSignal } from './signals.ts'
+import { reloadOperations } from './reload.ts'
+import { onOrphaned, onReloadSignal, onStopSignal, stopSignals } from './signals.ts'
 import { type Address, forkWorkers, type Server } from './workers.ts'
 
 /**
@@ -19,9 +20,14 @@ import { type Address, forkWorkers, type Server } from './workers.ts'
  */
 export async function serve(config: Config, environment: Record<string, string | undefined>): Promise<void> {
   const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY })
-  const stop = createStop(environment)
+  // Without a terminal SIGHUP is no terminal that was closed, but a service manager's wish.
+  const reloads = config.persistedOperationsDir !== null && !process.stdout.isTTY
+  const stop = createStop(
+    environment,
+    reloads ? stopSignals.filter((each) => each !== 'SIGHUP') : stopSignals,
+  )
   try {
-    const running = await start(config, logger, stop)
+    const running = await start(config, logger, stop, reloads)
     if (running === null) return exitSoon()
     const isAnnounced = !stop.isRequested()
     if (isAnnounced) announce({ config, logger, ...running })
@@ -50,7 +56,10 @@ interface Stop {
   dispose(): void
 }
 
-function createStop(environment: Record<string, string | undefined>): Stop {
+function createStop(
+  environment: Record<string, string | undefined>,
+  stopSignals: readonly NodeJS.Signals[],
+): Stop {
   let isRequested = false
   let request: Stop['request'] = () => {}
   const requested = new Promise<string | null>((resolve) => {
@@ -59,7 +68,7 @@ function createStop(environment: Record<string, string | undefined>): Stop {
       resolve(problem)
     }
   })
-  const signals = onStopSignal()
+  const signals = onStopSignal(stopSignals)
   signals.first.then(() => request(null))
   // Only npm's shell is known to end before us; otherwise a parent may well go, and the server stay.
   const stopWatching =
@@ -83,10 +92,15 @@ interface Running {
 }
 
 /** @returns null where it was told to end before it could start, which the same Ctrl-C may have kept it from */
-async function start(config: Config, logger: Logger, stop: Stop): Promise<Running | null> {
+async function start(config: Config, logger: Logger, stop: Stop, reloads: boolean): Promise<Running | null> {
   await checkAddress(config)
+  if (config.persistedOperationsDir !== null && config.persistedOperations !== 'off') {
+    const { checkManifests } = await import('../graphql/persisted/manifests.ts')
+    await checkManifests(config.persistedOperationsDir)
+  }
   // Loading the server takes about as long as starting Postgres does: at the same time, then.
   const server = config.workers > 1 ? forkWorkers(config.workers, logger) : loadServer(logger)
+  if (reloads) onReloadSignal(() => server.reload())
   let database: OpenDatabase | null = null
   try {
     const seeded = await openSeeded(config, logger, stop)
@@ -114,6 +128,10 @@ function loadServer(logger: Logger): Server {
       const { startApp } = await loading
       app = await startApp({ ...options, logger, processMetrics: true })
       return app
+    },
+    // One that has not started has them to read yet.
+    reload() {
+      if (app !== null) void reloadOperations(app, logger)
     },
     async dispose() {
       if (app !== null) await drain(app, logger)

@@ -1,5 +1,5 @@
 /** What asks a process to end: Ctrl-C, a service manager, a terminal that was closed. */
-const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+export const stopSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /**
  * One press of Ctrl-C can arrive twice: the terminal sends it to every process of its group, and npm passes on the
@@ -38,6 +38,11 @@ export function onStopSignal(signals: readonly NodeJS.Signals[] = stopSignals): 
       for (const signal of signals) process.off(signal, listener)
     },
   }
+}
+
+/** Calls back whenever whoever manages the service wants it to read its files again. */
+export function onReloadSignal(callback: () => void): void {
+  process.on('SIGHUP', callback)
 }
 
 /** How often to look for the parent, in milliseconds. */

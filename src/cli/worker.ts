@@ -5,6 +5,7 @@ import { StartupError } from '../db/startup-error.ts'
 import { explainListenError } from './address.ts'
 import { drain } from './drain.ts'
 import { exitSoon } from './failure.ts'
+import { reloadOperations } from './reload.ts'
 import { onStopSignal } from './signals.ts'
 import { askForMetrics, type Counts } from './worker-metrics.ts'
 
@@ -16,6 +17,8 @@ export type Order =
   | { readonly kind: 'start'; readonly options: WorkerOptions }
   /** Let go of all clients, and end. */
   | { readonly kind: 'stop' }
+  /** Read the manifests of trusted documents again. */
+  | { readonly kind: 'reload' }
   | { readonly kind: 'count' }
   /** What all of them have counted. */
   | { readonly kind: 'scraped'; readonly text: string }
@@ -67,6 +70,7 @@ export async function work(): Promise<void> {
       renderMetrics: () => askForMetrics(report),
     })
     process.on('message', async (order: Order) => {
+      if (order.kind === 'reload') await reloadOperations(app, logger)
       if (order.kind === 'count')
         report({ kind: 'counted', counts: await app.metrics.registry.getMetricsAsJSON() })
     })

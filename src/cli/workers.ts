@@ -11,6 +11,8 @@ export interface Server {
    * @throws StartupError with one line when it cannot start
    */
   start(options: WorkerOptions): Promise<Address>
+  /** Reads the manifests of trusted documents again; the log says what came of it. */
+  reload(): void
   /** Lets go of all clients, in a bounded time. */
   dispose(): Promise<void>
 }
@@ -147,6 +149,9 @@ export function forkWorkers(count: number, logger: Logger): Server {
       if (one === undefined) throw new Error('There are no workers.')
       address = one
       return one
+    },
+    reload() {
+      for (const worker of alive) say(worker, { kind: 'reload' })
     },
     async dispose() {
       stopping = true

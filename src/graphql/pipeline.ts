@@ -1,4 +1,3 @@
-import { complexityFromQuery } from '@pothos/plugin-complexity'
 import {
   type DocumentNode,
   type ExecutionArgs,
@@ -11,14 +10,15 @@ import {
   NoSchemaIntrospectionCustomRule,
 } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import { RequestError, tokenRefused, unauthenticated } from '../core/errors.ts'
+import { tokenRefused, unauthenticated } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { TokenProblem } from '../features/auth/sessions.ts'
 import type { Principal } from '../features/auth/viewer.ts'
+import { costOf, refuseByCost } from './cost.ts'
 import { parseWithinLimits, validateWithinLimits } from './documents.ts'
 import { createExecutor, type Failure } from './executor.ts'
-import { isOpenDocument, maxCost, maxValidationErrors } from './limits.ts'
+import { isOpenDocument, maxValidationErrors } from './limits.ts'
 import { placeOf, toClientError } from './mask.ts'
 
 /** What each transport finds out before an operation starts. */
@@ -230,30 +230,6 @@ function failureOf({ errors = [] }: ExecutionResult): Failure | null {
 function isGone({ data, errors }: ExecutionResult): boolean {
   const nothing = data == null || Object.values(data).every((value) => value === null)
   return nothing && errors?.every(({ extensions }) => extensions['code'] === 'NOT_FOUND') === true
-}
-
-/** What the operation costs with these very variables; of a subscription, one event. */
-function costOf({ schema, document, operationName, variableValues, contextValue }: ExecutionArgs): number {
-  const operation = getOperationAST(document, operationName)
-  if (operation == null) return 0
-  const definitions = document.definitions.filter((each) => each.kind === Kind.FRAGMENT_DEFINITION)
-  const single: DocumentNode = { kind: Kind.DOCUMENT, definitions: [operation, ...definitions] }
-  return complexityFromQuery(single, {
-    schema,
-    ctx: contextValue as object,
-    ...(variableValues && { variables: variableValues }),
-  }).complexity
-}
-
-/** Refuses what would cost too much. */
-function refuseByCost(args: ExecutionArgs): Error | null {
-  const cost = costOf(args)
-  if (cost <= maxCost) return null
-  return new RequestError(
-    'QUERY_TOO_EXPENSIVE',
-    `The operation costs ${cost}, and ${maxCost} is the limit: ask for smaller pages or fewer fields.`,
-    { cost, limit: maxCost },
-  )
 }
 
 function withCode(error: GraphQLError, code: string): GraphQLError {

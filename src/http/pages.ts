@@ -9,6 +9,8 @@ export interface PageOptions {
   readonly graphiql: boolean
   /** Whether the demo accounts exist: the pages tell their logins only then. */
   readonly demo: boolean
+  /** Whether texts are refused, so that there are no examples to paste. */
+  readonly onlyPersisted: boolean
 }
 
 /** Answers a request that is for a page or a file of one; false leaves it to others. */

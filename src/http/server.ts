@@ -32,6 +32,8 @@ export interface HttpServerOptions {
   readonly graphiql: boolean
   /** Whether the demo accounts exist. */
   readonly demo: boolean
+  /** Whether texts of documents are refused. */
+  readonly onlyPersisted: boolean
   readonly logger: Logger
   /** Between comments in a stream of events, in milliseconds. */
   readonly heartbeatMs: number
@@ -56,8 +58,8 @@ export interface HttpServer {
 
 /** Routes: `/`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`, `/metrics`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
-  const { logger, graphiql, demo } = options
-  const pages = createPages({ endpoint: graphqlPath, graphiql, demo })
+  const { logger, graphiql, demo, onlyPersisted } = options
+  const pages = createPages({ endpoint: graphqlPath, graphiql, demo, onlyPersisted })
   const connections = trackConnections()
   const state = { draining: false }
   const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {

@@ -18,7 +18,7 @@ test('--version is that of package.json, --help names every command', async () =
   expect(await run(['--version']).ended).toMatchObject({ code: 0, stdout: `${version}\n` })
   const { code, stdout } = await run(['--help']).ended
   expect(code).toBe(0)
-  for (const command of ['serve', 'migrate', 'seed', 'account', 'shell', 'schema'])
+  for (const command of ['serve', 'migrate', 'seed', 'account', 'operations', 'shell', 'schema'])
     expect(stdout).toContain(`\n  ${command} `)
 })
 

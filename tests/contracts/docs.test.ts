@@ -5,6 +5,7 @@ import { errorCodes } from '../../src/core/errors.ts'
 import { rateLimits } from '../../src/features/auth/rate-limits.ts'
 import { eventIntervalMs, liveTimings } from '../../src/features/presence/timings.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
+import { registeredLimits } from '../../src/graphql/persisted/registered.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
 import { stalledBeats } from '../../src/http/event-stream.ts'
 import { socketLimits } from '../../src/http/socket-protocol.ts'
@@ -54,6 +55,20 @@ test('docs/errors.md has every limit on attempts at its numbers', () => {
       `| ${names[name as keyof typeof rateLimits]} | ${burst} | ${intervalMs / 1000} s |`,
     )
   }
+})
+
+test('docs/errors.md has every code of persisted operations, docs/persisted-operations.md their bounds', () => {
+  const codes = new Set(read('src/graphql/persisted/request.ts').match(/\bPERSISTED_QUERY_\w+/g))
+  expect(codes.size).toBe(4)
+  for (const code of codes) expect(read('docs/errors.md')).toContain(`| \`${code}\` |`)
+  const page = read('docs/persisted-operations.md').replaceAll(/\s+/g, ' ')
+  const { users, strangers, burst, intervalMs, sharedSeconds } = registeredLimits
+  const bounds = ({ documents, bytes }: { documents: number; bytes: number }) =>
+    [documents, bytes].map((each) => each.toLocaleString('en'))
+  expect(page).toContain(`${bounds(users).join(' documents and ')} bytes of text of users`)
+  expect(page).toContain(`${bounds(strangers).join(' documents and ')} bytes of strangers`)
+  expect(page).toContain(`${burst} documents at once, then one every ${intervalMs / 1_000} s`)
+  expect(page).toContain(`for ${sharedSeconds / 3_600} hours`)
 })
 
 test('docs/configuration.md has every variable that is read', () => {

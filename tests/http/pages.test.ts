@@ -8,7 +8,7 @@ import { createTour } from '../../src/http/pages/tour.ts'
 import { renderWelcome } from '../../src/http/pages/welcome.ts'
 import { createPages, type PageOptions } from '../../src/http/pages.ts'
 
-const demo: PageOptions = { endpoint: '/graphql', graphiql: true, demo: true }
+const demo: PageOptions = { endpoint: '/graphql', graphiql: true, demo: true, onlyPersisted: false }
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'))
 
 describe.each([true, false])('the tour, with demo data: %s', (hasDemo) => {
@@ -36,10 +36,23 @@ describe.each([true, false])('the tour, with demo data: %s', (hasDemo) => {
 })
 
 test('tells the demo logins only where they exist', () => {
-  const options = { address: 'http://127.0.0.1:4000', endpoint: '/graphql', graphiql: true }
+  const options = {
+    address: 'http://127.0.0.1:4000',
+    endpoint: '/graphql',
+    graphiql: true,
+    onlyPersisted: false,
+  }
   expect(renderWelcome({ ...options, demo: true })).toContain('Demo accounts')
   expect(renderWelcome({ ...options, demo: false })).not.toContain('Demo accounts')
   expect(JSON.stringify(createTour({ demo: false }))).not.toContain('LogIn')
+})
+
+test('has nothing to paste where only operations of manifests run', () => {
+  const options = { address: 'http://127.0.0.1:4000', endpoint: '/graphql', graphiql: false, demo: true }
+  expect(renderWelcome({ ...options, onlyPersisted: false })).toContain('curl')
+  const page = renderWelcome({ ...options, onlyPersisted: true })
+  expect(page).not.toContain('curl')
+  expect(page).toContain('PERSISTED_QUERY_NOT_IN_LIST')
 })
 
 describe('pages', () => {

@@ -39,6 +39,7 @@ export interface TestAppOptions {
   readonly database?: TestDatabase
   readonly jwtSecrets?: readonly string[]
   readonly timings?: AppOptions['timings']
+  readonly extraManifests?: readonly string[]
 }
 
 /** A whole Parley on a port of its own. */
@@ -51,6 +52,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     databaseUrl: database.url,
     jwtSecrets: options.jwtSecrets ?? [testSecret],
     ...(options.timings && { timings: options.timings }),
+    ...(options.extraManifests && { extraManifests: options.extraManifests }),
     logger: pino({ level: config.logLevel }, { write: (line: string) => logs.push(JSON.parse(line)) }),
   })
   const anonymous = createTestClient(app.url)

@@ -62,11 +62,13 @@ export function openTransports(url: string, token?: string): Transports {
       const raw = await socket
       const id = `asked ${++asked}`
       const heard = new Promise<string>((resolve, reject) => {
-        raw.socket.on('message', (data) => {
+        const hear = (data: unknown) => {
           const message = JSON.parse(String(data))
           if (message.id !== id || message.type === 'complete') return
+          raw.socket.off('message', hear)
           resolve(JSON.stringify(message.type === 'error' ? { errors: message.payload } : message.payload))
-        })
+        }
+        raw.socket.on('message', hear)
         void raw.closed.then(({ code }) => reject(new Error(`The socket was closed with ${code}.`)))
       })
       raw.send({ type: 'subscribe', id, payload })

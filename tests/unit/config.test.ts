@@ -29,6 +29,27 @@ test.each([
   for (const value of refused) expect(read({ [name]: value })).toThrow(name)
 })
 
+test('PERSISTED_OPERATIONS=only takes introspection and GraphiQL away, and refuses whoever wants them', () => {
+  expect(parseConfig({})).toMatchObject({
+    persistedOperations: 'allow',
+    persistedOperationsDir: null,
+    introspection: true,
+    graphiql: true,
+  })
+  const only = { PERSISTED_OPERATIONS: 'only', PERSISTED_OPERATIONS_DIR: '/manifests' }
+  expect(parseConfig({ ...only, GRAPHIQL: 'off' })).toMatchObject({
+    persistedOperations: 'only',
+    persistedOperationsDir: '/manifests',
+    introspection: false,
+    graphiql: false,
+  })
+  expect(read({ ...only, GRAPHIQL: 'on', INTROSPECTION: 'on' })).toThrow(
+    /2 problems.*INTROSPECTION.*GRAPHIQL/s,
+  )
+  expect(parseConfig({ PERSISTED_OPERATIONS: 'off', GRAPHIQL: 'on' }).graphiql).toBe(true)
+  expect(read({ PERSISTED_OPERATIONS: 'on' })).toThrow('PERSISTED_OPERATIONS must be allow, only or off')
+})
+
 test('WORKERS=auto is one for each core that this process may use', () => {
   expect(parseConfig({ WORKERS: 'auto' }).workers).toBe(Math.min(availableParallelism(), 64))
   expect(parseConfig({}).workers).toBe(1)

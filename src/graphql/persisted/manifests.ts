@@ -35,6 +35,11 @@ export async function findManifests(folder: string): Promise<string[]> {
   }
 }
 
+/** @throws StartupError with one line where a server would not take them */
+export async function checkManifests(folder: string): Promise<void> {
+  await loadManifests(await findManifests(folder))
+}
+
 /**
  * Reads manifests whole, or not at all.
  * @throws StartupError with one line that names the file and what is wrong with it

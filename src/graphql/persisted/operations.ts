@@ -94,6 +94,16 @@ export async function createPersistedOperations(options: {
     return documents
   }
 
+  let reloading: Promise<unknown> = Promise.resolve()
+
+  async function replace(): Promise<ReturnType<typeof summarise>> {
+    const next = await load()
+    // A document that was there before is validated and compiled already.
+    const parsed = new Map([...next.parsed].map(([text, each]) => [text, trusted.parsed.get(text) ?? each]))
+    trusted = { ...next, parsed }
+    return summarise(trusted)
+  }
+
   const count = (outcome: 'trusted' | 'hit' | 'miss' | 'registered' | 'refused') =>
     options.metrics.persistedOperations.inc({ outcome })
 
@@ -189,12 +199,11 @@ export async function createPersistedOperations(options: {
         if (!trusted.parsed.has(text)) others.set(text, document)
       },
     },
-    async reload() {
-      const next = await load()
-      // A document that was there before is validated and compiled already.
-      const parsed = new Map([...next.parsed].map(([text, each]) => [text, trusted.parsed.get(text) ?? each]))
-      trusted = { ...next, parsed }
-      return summarise(trusted)
+    // In turns, so that what was read last is what holds.
+    reload() {
+      const reloaded = reloading.then(replace)
+      reloading = reloaded.catch(() => {})
+      return reloaded
     },
   }
 }

@@ -30,6 +30,7 @@ export async function createRedisTexts(options: { url: string; logger: Logger })
   // Whoever asks finds out that Redis is away; this is only why.
   client.on('error', (error) => logger.debug({ err: error }, 'the connection to Redis failed'))
   await inTime(client.connect(), patienceMs, 'Redis').catch(() => {})
+  let closed = false
   let away = false
   let restsUntil = 0
 
@@ -45,7 +46,7 @@ export async function createRedisTexts(options: { url: string; logger: Logger })
       restsUntil = 0
       return answer
     } catch (error) {
-      if (!away)
+      if (!away && !closed)
         logger.warn({ err: error }, 'Redis is away: each process knows what operations it was sent itself')
       away = true
       restsUntil = performance.now() + restMs
@@ -60,6 +61,7 @@ export async function createRedisTexts(options: { url: string; logger: Logger })
       void ask(() => client.set(keyOf(hash), text, { expiration }))
     },
     async dispose() {
+      closed = true
       client.destroy()
     },
   }

@@ -9,6 +9,8 @@ export interface WelcomeOptions {
   readonly graphiql: boolean
   /** Whether the demo accounts exist: their logins are told only then. */
   readonly demo: boolean
+  /** Whether texts are refused, so that there are no examples to paste. */
+  readonly onlyPersisted: boolean
 }
 
 /**
@@ -49,7 +51,21 @@ export function renderWelcome(options: WelcomeOptions): string {
         </dl>
       </section>
       ${options.demo ? demoAccounts : ''}
-      <section aria-labelledby="try">
+      ${options.onlyPersisted ? onlyPersisted : examples(options, api)}
+    </main>
+    <script>${script}</script>
+  </body>
+</html>
+`
+}
+
+const onlyPersisted = `<section aria-labelledby="only">
+        <h2 id="only">Operations</h2>
+        <p>This server runs the operations of its manifests only, by their ids: anything else is refused with <code>PERSISTED_QUERY_NOT_IN_LIST</code>.</p>
+      </section>`
+
+function examples(options: WelcomeOptions, api: string): string {
+  return `<section aria-labelledby="try">
         <h2 id="try">Try it in a shell</h2>
         ${example(options.demo ? 'Log in and keep the access token' : 'Make an account and keep the access token', loginExample(api, options.demo))}
         ${example('Ask who you are', requestExample(api, '{ viewer { user { username } email unreadCount } }'))}
@@ -58,12 +74,7 @@ export function renderWelcome(options: WelcomeOptions): string {
       <section aria-labelledby="subscribe">
         <h2 id="subscribe">Subscribe from a program</h2>
         ${example('With the graphql-ws package, over WebSocket', socketExample(api))}
-      </section>
-    </main>
-    <script>${script}</script>
-  </body>
-</html>
-`
+      </section>`
 }
 
 function links({ graphiql, endpoint }: WelcomeOptions): string {
