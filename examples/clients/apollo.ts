@@ -20,8 +20,9 @@ import { isRepeatable } from './http.ts'
 import type { Session } from './session.ts'
 
 /**
- * Retries, refreshes, and sends subscriptions over `live`. With a manifest, as `generate-persisted-query-manifest`
- * writes it, the ids of operations in place of their text.
+ * Retries, refreshes, and sends subscriptions over `live`. Queries and mutations go by their hash, and by their text
+ * where the server has not seen it yet; with a manifest, as `generate-persisted-query-manifest` writes it, everything
+ * goes by its id.
  */
 export function createApolloLink(
   url: string,
@@ -45,17 +46,26 @@ export function createApolloLink(
     headers: { ...headers, ...session.headers },
   }))
   const ids = new Map(manifest?.operations.map(({ id, name }) => [name, id]))
-  const persisted = new PersistedQueryLink({
-    generateHash: (document) => ids.get(getOperationAST(document)?.name?.value ?? '') ?? 'unknown',
-    disable: () => false,
-    retry: () => false,
-  })
+  const persisted = new PersistedQueryLink(
+    manifest
+      ? {
+          generateHash: (document) => ids.get(getOperationAST(document)?.name?.value ?? '') ?? 'unknown',
+          disable: () => false,
+          retry: () => false,
+        }
+      : { sha256 },
+  )
   const transport = ApolloLink.split(
     ({ operationType }) => operationType === 'subscription',
-    new LiveLink(live),
-    new HttpLink({ uri: url }),
+    manifest ? persisted.concat(new LiveLink(live)) : new LiveLink(live),
+    persisted.concat(new HttpLink({ uri: url })),
   )
-  return ApolloLink.from([refresh, retry, authorize, ...(manifest ? [persisted] : []), transport])
+  return ApolloLink.from([refresh, retry, authorize, transport])
+}
+
+async function sha256(text: string): Promise<string> {
+  const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  return Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 /**

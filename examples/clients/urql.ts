@@ -9,7 +9,10 @@ import { resuming } from './graphql-ws.ts'
 import { fetchAgain, isRepeatable } from './http.ts'
 import type { Session } from './session.ts'
 
-/** Queries by GET; subscriptions over `live`; the ids of operations, by their names, where there are such. */
+/**
+ * Queries by GET, subscriptions over `live`. Queries and mutations go by their hash, and by their text where the server
+ * has not seen it yet; where there are ids of operations, by their names, everything goes by its id.
+ */
 export function createUrqlClient(
   url: string,
   session: Session,
@@ -24,11 +27,13 @@ export function createUrqlClient(
     refreshAuth: async () => void (await session.refresh()),
   }))
   const persisted = persistedExchange({
-    enforcePersistedQueries: true,
     enableForMutation: true,
-    enableForSubscriptions: true,
     preferGetForPersistedQueries: 'within-url-limit',
-    generateHash: async (_text, document) => ids?.get(getOperationAST(document)?.name?.value ?? ''),
+    ...(ids && {
+      enforcePersistedQueries: true,
+      enableForSubscriptions: true,
+      generateHash: async (_text, document) => ids.get(getOperationAST(document)?.name?.value ?? ''),
+    }),
   })
   const subscriptions = subscriptionExchange({
     forwardSubscription: (asked) => ({
@@ -53,7 +58,7 @@ export function createUrqlClient(
       const body = init.method === 'POST' ? JSON.parse(String(init.body)) : null
       return fetchAgain(String(input), init, isRepeatable(body !== null, body?.variables))
     },
-    exchanges: [createCache(schema), auth, ...(ids ? [persisted] : []), fetchExchange, subscriptions],
+    exchanges: [createCache(schema), auth, persisted, fetchExchange, subscriptions],
   })
 }
 

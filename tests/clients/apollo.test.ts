@@ -1,5 +1,5 @@
 import { ApolloClient, type ObservableQuery } from '@apollo/client'
-import { test } from 'vitest'
+import { test, vi } from 'vitest'
 import { append, createApolloCache, createApolloLink } from '../../examples/clients/apollo.ts'
 import { Session } from '../../examples/clients/session.ts'
 import manifest from './generated/apollo/persisted-query-manifest.json' with { type: 'json' }
@@ -17,6 +17,9 @@ import {
 import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { payload } from './payload.ts'
+
+// It waits for tokens to end, twice and more.
+vi.setConfig({ testTimeout: 60_000 })
 
 type Manifest = Parameters<typeof createApolloLink>[3]
 

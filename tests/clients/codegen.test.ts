@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { generate } from '@graphql-codegen/cli'
@@ -38,12 +38,13 @@ test('the client preset has strict types for everything in the schema, and switc
     ].join('\n')
   write(join(folder, 'whole.ts'), file(0))
   write(join(folder, 'lacking.ts'), file(1))
+  symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
   write(join(folder, 'package.json'), '{ "type": "module" }')
   write(join(folder, 'tsconfig.json'), tsconfig)
   const errors = await compile(folder)
   expect(errors.filter((line) => !line.startsWith('lacking.ts'))).toEqual([])
   expect(errors.length).toBe(unions.length)
-  expect(unions.length).toBeGreaterThan(30)
+  expect(unions.length).toBeGreaterThan(20)
 }, 60_000)
 
 /** Its last line is an error where a member is left. */
@@ -51,7 +52,7 @@ function switchOver(i: number, type: string, members: string[]): string {
   const cases = members.map((name) => `case '${name}': return '${name}'`).join('\n')
   return `export function on${i}(it: ${type}): string { switch (it.__typename) {
     ${cases}
-    default: return it satisfies never } }`
+    default: throw it satisfies never } }`
 }
 
 const tsconfig = JSON.stringify({
@@ -59,9 +60,6 @@ const tsconfig = JSON.stringify({
   compilerOptions: {
     skipLibCheck: false,
     types: [],
-    paths: {
-      '@graphql-typed-document-node/core': [resolve('node_modules/@graphql-typed-document-node/core')],
-    },
   },
   include: ['*.ts'],
 })

@@ -1,4 +1,4 @@
-import { test } from 'vitest'
+import { test, vi } from 'vitest'
 import { execute, requestOf } from '../../examples/clients/codegen.ts'
 import { followEvents } from '../../examples/clients/graphql-ws.ts'
 import { Session } from '../../examples/clients/session.ts'
@@ -6,6 +6,9 @@ import { EventsDocument, type EventsSubscription, RefreshTokensDocument } from '
 import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { createPlainClient } from './plain.ts'
+
+// It waits for tokens to end, twice and more.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** Once it is logged in, everything goes over its one socket; to log in and refresh is for HTTP. */
 async function createSocketClient(url: string, persisted: boolean): Promise<JourneyClient> {

@@ -8,6 +8,9 @@ import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import { EventCursor, Events, RefreshTokens } from '../testkit/operations.ts'
 
+// On a busy machine, too.
+vi.setConfig({ testTimeout: 60_000 })
+
 let app: TestApp
 beforeAll(async () => {
   app = await startTestApp()

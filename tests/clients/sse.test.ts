@@ -1,10 +1,13 @@
-import { test } from 'vitest'
+import { test, vi } from 'vitest'
 import { execute, requestOf } from '../../examples/clients/codegen.ts'
 import { Session } from '../../examples/clients/session.ts'
 import { followEvents } from '../../examples/clients/sse.ts'
 import { EventsDocument, type EventsSubscription, RefreshTokensDocument } from './generated/preset/graphql.ts'
 import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { createPlainClient } from './plain.ts'
+
+// It waits for tokens to end, twice and more.
+vi.setConfig({ testTimeout: 60_000 })
 
 async function createFetchClient(url: string, persisted: boolean): Promise<JourneyClient> {
   const session = new Session(url, requestOf(RefreshTokensDocument, persisted))

@@ -19,6 +19,9 @@ import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { payload } from './payload.ts'
 
+// It waits for tokens to end, twice and more.
+vi.setConfig({ testTimeout: 60_000 })
+
 const schema = introspectionFromSchema(buildSchema(readFileSync('schema.graphql', 'utf8')))
 
 async function createClient(url: string, ids?: ReadonlyMap<string, string>): Promise<JourneyClient> {
