@@ -1,6 +1,7 @@
 import { ApolloClient, type ObservableQuery } from '@apollo/client'
 import { test, vi } from 'vitest'
-import { append, createApolloCache, createApolloLink } from '../../examples/clients/apollo.ts'
+import { createApolloLink } from '../../examples/clients/apollo.ts'
+import { append, createApolloCache } from '../../examples/clients/apollo-cache.ts'
 import { Session } from '../../examples/clients/session.ts'
 import manifest from './generated/apollo/persisted-query-manifest.json' with { type: 'json' }
 import {

@@ -1,4 +1,4 @@
-import { ApolloClient, CombinedGraphQLErrors, gql, InMemoryCache } from '@apollo/client'
+import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
@@ -97,6 +97,17 @@ test('Apollo Client hears why a subscription could not begin', async () => {
   })
   expect(CombinedGraphQLErrors.is(refused) && refused.errors[0]?.extensions?.['code']).toBe('CURSOR_EXPIRED')
   await client.dispose()
+})
+
+test('subscriptions by multipart, as Apollo asks for them over HTTP, are refused', async () => {
+  const { bob } = await prepare()
+  const headers = { authorization: `Bearer ${bob.token}` }
+  const link = new HttpLink({ uri: `${app.url}/graphql`, headers })
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link })
+  const refused = await new Promise<unknown>((resolve) => {
+    apollo.subscribe({ query: gql(Events) }).subscribe(({ error }) => resolve(error))
+  })
+  expect(CombinedGraphQLErrors.is(refused) && refused.errors[0]?.extensions?.['code']).toBe('NOT_ACCEPTABLE')
 })
 
 test('a client that renews its token in time follows events on one socket, each once', async () => {
