@@ -10,7 +10,7 @@ import { type OpenDatabase, openDatabase } from './database.ts'
 import { drain, endInTime } from './drain.ts'
 import { exitSoon } from './failure.ts'
 import { loadJwtSecrets } from './jwt-secrets.ts'
-import { reloadOperations } from './reload.ts'
+import { createReloads } from './reload.ts'
 import { onOrphaned, onReloadSignal, onStopSignal, stopSignals } from './signals.ts'
 import { type Address, forkWorkers, type Server } from './workers.ts'
 
@@ -123,16 +123,15 @@ function loadServer(logger: Logger): Server {
   const loading = import('../app.ts')
   loading.catch(() => {})
   let app: App | null = null
+  const reloads = createReloads(logger)
   return {
     async start(options) {
       const { startApp } = await loading
       app = await startApp({ ...options, logger, processMetrics: true })
+      reloads.begin(app)
       return app
     },
-    // One that has not started has them to read yet.
-    reload() {
-      if (app !== null) void reloadOperations(app, logger)
-    },
+    reload: reloads.ask,
     async dispose() {
       if (app !== null) await drain(app, logger)
     },

@@ -5,7 +5,7 @@ import { StartupError } from '../db/startup-error.ts'
 import { explainListenError } from './address.ts'
 import { drain } from './drain.ts'
 import { exitSoon } from './failure.ts'
-import { reloadOperations } from './reload.ts'
+import { createReloads } from './reload.ts'
 import { onStopSignal } from './signals.ts'
 import { askForMetrics, type Counts } from './worker-metrics.ts'
 
@@ -61,6 +61,10 @@ export async function work(): Promise<void> {
   const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY }).child({
     worker: worker.id,
   })
+  const reloads = createReloads(logger)
+  process.on('message', (order: Order) => {
+    if (order.kind === 'reload') reloads.ask()
+  })
   try {
     const { startApp } = await import('../app.ts')
     const app = await startApp({
@@ -69,8 +73,8 @@ export async function work(): Promise<void> {
       processMetrics: true,
       renderMetrics: () => askForMetrics(report),
     })
+    reloads.begin(app)
     process.on('message', async (order: Order) => {
-      if (order.kind === 'reload') await reloadOperations(app, logger)
       if (order.kind === 'count')
         report({ kind: 'counted', counts: await app.metrics.registry.getMetricsAsJSON() })
     })

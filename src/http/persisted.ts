@@ -1,5 +1,5 @@
 import type { GraphQLParams, Plugin } from 'graphql-yoga'
-import type { PersistedOperations } from '../graphql/persisted/operations.ts'
+import type { PersistedOperations, Resolution } from '../graphql/persisted/operations.ts'
 import type { OperationParameters } from '../graphql/persisted/request.ts'
 import type { HttpContext } from './event-stream.ts'
 
@@ -9,13 +9,15 @@ export function usePersistedOperations(operations: PersistedOperations): Plugin<
     onRequestParse({ request, setRequestParser }) {
       if (request.method === 'GET') setRequestParser(({ url }) => parametersOf(url))
     },
-    async onParams({ params, setParams, context }) {
-      const { documentId: _, doc_id: _docId, ...rest } = params as GraphQLParams & OperationParameters
+    onParams({ params, setParams, context }) {
+      const use = (resolution: Resolution | null): void => {
+        if (resolution === null) return
+        const { documentId: _, doc_id: _docId, ...rest } = params as GraphQLParams & OperationParameters
+        setParams({ ...rest, query: resolution.text })
+        Object.assign(context, { onValid: resolution.onValid })
+      }
       const found = operations.resolve(params as OperationParameters, context)
-      const resolution = found instanceof Promise ? await found : found
-      if (resolution === null) return
-      setParams({ ...rest, query: resolution.text })
-      Object.assign(context, { onValid: resolution.onValid })
+      return found instanceof Promise ? found.then(use) : use(found)
     },
   }
 }

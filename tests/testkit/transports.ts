@@ -20,7 +20,7 @@ export interface Transports {
   get(parameters: Parameters, headers?: Record<string, string>): Promise<PlainAnswer>
   socket(parameters: Parameters): Promise<PlainAnswer>
   /** The first event of a stream, which is left then. */
-  stream(parameters: Parameters): Promise<PlainAnswer>
+  stream(parameters: Parameters, method?: 'GET' | 'POST'): Promise<PlainAnswer>
   dispose(): void
 }
 
@@ -46,13 +46,7 @@ export function openTransports(url: string, token?: string): Transports {
       return answerOf(response.status, response.headers, await response.text())
     },
     async get(parameters, headers) {
-      const query = new URLSearchParams(
-        Object.entries(parameters).map(([name, value]) => [
-          name,
-          typeof value === 'string' ? value : JSON.stringify(value),
-        ]),
-      )
-      const response = await fetch(`${url}/graphql?${query}`, {
+      const response = await fetch(`${url}/graphql?${queryOf(parameters)}`, {
         headers: { accept, ...authorization, ...headers },
       })
       return answerOf(response.status, response.headers, await response.text())
@@ -74,10 +68,16 @@ export function openTransports(url: string, token?: string): Transports {
       raw.send({ type: 'subscribe', id, payload })
       return answerOf(null, new Headers(), await heard)
     },
-    stream(parameters) {
+    stream(parameters, method = 'POST') {
       return new Promise((resolve, reject) => {
-        const headers = { accept: 'text/event-stream', 'content-type': 'application/json', ...authorization }
-        const outgoing = request(`${url}/graphql`, { method: 'POST', headers })
+        const isGet = method === 'GET'
+        const headers = {
+          accept: 'text/event-stream',
+          ...(isGet ? {} : { 'content-type': 'application/json' }),
+          ...authorization,
+        }
+        const query = isGet ? `?${queryOf(parameters)}` : ''
+        const outgoing = request(`${url}/graphql${query}`, { method, headers })
         outgoing.on('error', reject)
         outgoing.on('response', (response) => {
           let text = ''
@@ -92,13 +92,22 @@ export function openTransports(url: string, token?: string): Transports {
           response.on('end', () => reject(new Error(`No event came: ${response.statusCode} ${text}`)))
           response.on('error', () => {})
         })
-        outgoing.end(JSON.stringify(parameters))
+        outgoing.end(isGet ? undefined : JSON.stringify(parameters))
       })
     },
     dispose() {
       void socket?.then((raw) => raw.socket.terminate())
     },
   }
+}
+
+function queryOf(parameters: Parameters): URLSearchParams {
+  return new URLSearchParams(
+    Object.entries(parameters).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  )
 }
 
 function answerOf(status: number | null, headers: Headers, text: string): PlainAnswer {
