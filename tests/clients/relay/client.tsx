@@ -6,7 +6,7 @@ import {
   type MutationParameters,
 } from 'relay-runtime'
 import { createRelayEnvironment } from '../../../examples/clients/relay.ts'
-import { Session } from '../../../examples/clients/session.ts'
+import { Session, type Tokens } from '../../../examples/clients/session.ts'
 import type { HistoryQuery$variables } from '../generated/relay/HistoryQuery.graphql.ts'
 import type { operationsCreateDirectChatMutation } from '../generated/relay/operationsCreateDirectChatMutation.graphql.ts'
 import type { operationsLogoutMutation } from '../generated/relay/operationsLogoutMutation.graphql.ts'
@@ -15,6 +15,7 @@ import type { operationsSearchUsersQuery } from '../generated/relay/operationsSe
 import type { operationsSendMessageMutation } from '../generated/relay/operationsSendMessageMutation.graphql.ts'
 import type { JourneyClient } from '../journey.ts'
 import { connectLive } from '../live.ts'
+import { Chats } from './Chats.tsx'
 import { History } from './History.tsx'
 import { createDirectChat, logout, refreshTokens, register, searchUsers, sendMessage } from './operations.ts'
 import { openPage } from './page.tsx'
@@ -65,7 +66,7 @@ export async function createRelayClient(url: string): Promise<JourneyClient> {
     follow() {
       if (shown) page.show(<History page={shown} isLive />)
     },
-    texts: () => [...page.document.querySelectorAll('li')].map((item) => item.textContent),
+    texts: page.items,
     async logOut() {
       await commit<operationsLogoutMutation>(logout, {})
       session.end()
@@ -73,6 +74,22 @@ export async function createRelayClient(url: string): Promise<JourneyClient> {
       await live.dispose()
     },
     async dispose() {
+      await page.close()
+      await live.dispose()
+    },
+  }
+}
+
+/** The list of chats of somebody who is logged in; `close` ends it. */
+export async function openChats(url: string, tokens: Tokens) {
+  const session = new Session(url)
+  session.begin(tokens)
+  const live = connectLive(url, session)
+  const page = await openPage(createRelayEnvironment(url, session, live))
+  page.show(<Chats />)
+  return {
+    items: page.items,
+    async close() {
       await page.close()
       await live.dispose()
     },

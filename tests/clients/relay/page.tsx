@@ -19,6 +19,7 @@ export async function openPage(environment: IEnvironment) {
         </RelayEnvironmentProvider>,
       )
     },
+    items: () => [...window.document.querySelectorAll('li')].map((item) => item.textContent),
     /** False for a button that is not to be pressed. */
     press(id: string): boolean {
       const button = window.document.getElementById(id) as HTMLElement | null
