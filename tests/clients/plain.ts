@@ -30,6 +30,7 @@ export function createPlainClient({ session, run, follow, dispose }: Parts): Jou
   const ends = { chatId: '', start: '', end: '', eventCursor: '' }
   let following = Promise.resolve()
   let isLive = false
+  let failure: unknown = null
 
   async function load(page: Omit<HistoryQueryVariables, 'chatId'>) {
     const { viewer, chat } = await run(HistoryDocument, { chatId: ends.chatId, ...page })
@@ -79,16 +80,19 @@ export function createPlainClient({ session, run, follow, dispose }: Parts): Jou
         for await (const event of follow(ends.eventCursor)) {
           if ('message' in event) messages.set(event.message.id, event.message)
         }
-      })()
+      })().catch((error) => {
+        failure ??= error
+      })
     },
     texts: () => [...messages.values()].toSorted((a, b) => a.sequence - b.sequence).map(({ text }) => text),
     async logOut() {
+      // Of what there was until now: with the session it ends, in whichever way.
+      if (failure) throw failure
       await run(LogoutDocument, {})
       session.end()
-      messages.clear()
       await dispose()
-      // Where following failed, the journey has.
       await following
+      messages.clear()
     },
   }
 }
