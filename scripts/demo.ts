@@ -6,7 +6,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
-import { followEvents } from '../examples/resume/graphql-ws.ts'
+import { followEvents } from '../examples/clients/graphql-ws.ts'
 
 const url = process.argv[2] ?? process.env['PARLEY_URL'] ?? 'http://127.0.0.1:4000'
 const patienceMs = 10_000
@@ -103,7 +103,10 @@ class Person {
     const { eventCursor } = await this.ask('{ viewer { eventCursor } }')
     const client = this.#client
     ;(async () => {
-      for await (const event of followEvents<Event>(client, eventsQuery, eventCursor)) {
+      for await (const event of followEvents<Event>(client, {
+        query: eventsQuery,
+        variables: { after: eventCursor },
+      })) {
         this.heard.push(event)
         this.#check()
       }

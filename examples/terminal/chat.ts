@@ -9,8 +9,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import WebSocket from 'ws'
-import { followEvents } from '../resume/graphql-ws.ts'
-import { createRenewingClient } from '../resume/renewing.ts'
+import { createLiveClient, followEvents } from '../clients/graphql-ws.ts'
 import { failure, Refusal, Session } from './session.ts'
 
 const { values } = parseArgs({
@@ -78,7 +77,7 @@ async function showHistory(chatId: string): Promise<string> {
   return viewer.eventCursor
 }
 
-const client = createRenewingClient({
+const client = createLiveClient({
   url: new URL('/graphql', values.url.replace(/^http/, 'ws')).href,
   webSocketImpl: WebSocket,
   accessToken: session.accessToken,
@@ -111,7 +110,7 @@ const events = `subscription Follow($after: String) { events(after: $after) { __
 async function follow(chatId: string, start: string): Promise<never> {
   for (let after = start; ; ) {
     try {
-      for await (const event of followEvents<Event>(client, events, after)) {
+      for await (const event of followEvents<Event>(client, { query: events, variables: { after } })) {
         if (event.chat?.id === chatId && event.message) apply(event.__typename, event.message)
         after = event.cursor
       }

@@ -4,11 +4,18 @@ import {
   buildSchema,
   type DocumentNode,
   GraphQLError,
+  type GraphQLInputType,
   type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isInputType,
+  isListType,
+  isNonNullType,
+  isRequiredInputField,
   Kind,
   NoDeprecatedCustomRule,
   type OperationDefinitionNode,
-  type TypeNode,
+  typeFromAST,
   validate,
 } from 'graphql'
 import { StartupError } from '../db/startup-error.ts'
@@ -135,7 +142,11 @@ function checkCost(
     operationName: operation.name?.value ?? null,
     contextValue: {},
     variableValues: Object.fromEntries(
-      required.map(({ type, variable }) => [variable.name.value, cheapest(type)]),
+      required.map(({ type, variable }) => {
+        const known = typeFromAST(schema, type)
+        // What is valid has variables of input types alone.
+        return [variable.name.value, isInputType(known) ? cheapest(known) : null]
+      }),
     ),
   })
   if (cost <= maxCost) return []
@@ -143,7 +154,14 @@ function checkCost(
   return [new GraphQLError(message, { nodes: operation })]
 }
 
-function cheapest(type: TypeNode): unknown {
-  if (type.kind === Kind.NON_NULL_TYPE) return cheapest(type.type)
-  return type.kind === Kind.LIST_TYPE ? [] : 1
+/** A value that the type takes, whatever it means. */
+function cheapest(type: GraphQLInputType): unknown {
+  if (isNonNullType(type)) return cheapest(type.ofType)
+  if (isListType(type)) return []
+  if (isEnumType(type)) return type.getValues()[0]?.name
+  if (isInputObjectType(type)) {
+    const required = Object.values(type.getFields()).filter(isRequiredInputField)
+    return Object.fromEntries(required.map((field) => [field.name, cheapest(field.type)]))
+  }
+  return { Boolean: false, DateTime: '1970-01-01T00:00:00.000Z', String: '' }[type.name] ?? 1
 }

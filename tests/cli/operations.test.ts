@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createTestDatabase } from '../testkit/database.ts'
 import { apolloManifest, manifestFolder, writeManifest } from '../testkit/manifests.ts'
@@ -35,6 +35,17 @@ describe('operations check', () => {
     expect(await check(folder, file)).toEqual({ code: 0, stderr: '', stdout: words })
     const schema = new URL('../../schema.graphql', import.meta.url).pathname
     expect(await check('--schema', schema, folder, file)).toEqual({ code: 0, stderr: '', stdout: words })
+  })
+
+  test('takes what the tools of clients write, whatever types its variables have', async () => {
+    const tools = ['apollo', 'preset', 'relay'].map((tool) => resolve('tests/clients/generated', tool))
+    const everyType = writeManifest(manifestFolder({}), 'types.json', {
+      x: 'query Types($text: String!, $is: Boolean!, $id: ID!) { user(username: $text) { id @include(if: $is) } chat(id: $id) { id } }',
+      y: 'mutation Enum($role: ChatRole!, $id: ID!) { setChatMemberRole(input: { chatId: $id, userId: $id, role: $role }) { __typename } }',
+    })
+    const { code, stdout, stderr } = await check(...tools, everyType)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('manifests: 4. Would break: 0.')
   })
 
   test('says which operations would break, where, and why', async () => {

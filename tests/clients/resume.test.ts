@@ -1,13 +1,15 @@
-import { ApolloClient, CombinedGraphQLErrors, gql, InMemoryCache } from '@apollo/client'
+import { ApolloClient, CombinedGraphQLErrors, gql, HttpLink, InMemoryCache } from '@apollo/client'
 import { createClient } from 'graphql-ws'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
-import { ResumingLink } from '../../examples/resume/apollo.ts'
-import { followEvents } from '../../examples/resume/graphql-ws.ts'
-import { createRenewingClient } from '../../examples/resume/renewing.ts'
+import { LiveLink } from '../../examples/clients/apollo.ts'
+import { createLiveClient, followEvents } from '../../examples/clients/graphql-ws.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import { EventCursor, Events, RefreshTokens } from '../testkit/operations.ts'
+
+// On a busy machine, too.
+vi.setConfig({ testTimeout: 60_000 })
 
 let app: TestApp
 beforeAll(async () => {
@@ -45,11 +47,10 @@ test('graphql-ws resumes behind the last event, each once', async () => {
   const { client, cut, cuts } = createCuttableClient(bob)
   const seen: string[] = []
   const following = (async () => {
-    for await (const event of followEvents<{ cursor: string; message?: { text: string } }>(
-      client,
-      Events,
-      start,
-    )) {
+    for await (const event of followEvents<{ cursor: string; message?: { text: string } }>(client, {
+      query: Events,
+      variables: { after: start },
+    })) {
       if (event.message === undefined) continue
       seen.push(event.message.text)
       if (seen.length % 10 === 0) cut()
@@ -66,7 +67,7 @@ test('graphql-ws resumes behind the last event, each once', async () => {
 test('Apollo Client resumes behind the last event, each once', async () => {
   const { alice, bob, chatId, start } = await prepare()
   const { client, cut, cuts } = createCuttableClient(bob)
-  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: new ResumingLink(client) })
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: new LiveLink(client) })
   const seen: string[] = []
   const query = gql`subscription Added($after: String) {
     messageAdded(after: $after) { cursor message { id text } }
@@ -89,13 +90,24 @@ test('Apollo Client resumes behind the last event, each once', async () => {
 test('Apollo Client hears why a subscription could not begin', async () => {
   const { bob } = await prepare()
   const { client } = createCuttableClient(bob)
-  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: new ResumingLink(client) })
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link: new LiveLink(client) })
   const query = gql`subscription Stale($after: String) { events(after: $after) { cursor } }`
   const refused = await new Promise<unknown>((resolve) => {
     apollo.subscribe({ query, variables: { after: 'stale' } }).subscribe(({ error }) => resolve(error))
   })
   expect(CombinedGraphQLErrors.is(refused) && refused.errors[0]?.extensions?.['code']).toBe('CURSOR_EXPIRED')
   await client.dispose()
+})
+
+test('subscriptions by multipart, as Apollo asks for them over HTTP, are refused', async () => {
+  const { bob } = await prepare()
+  const headers = { authorization: `Bearer ${bob.token}` }
+  const link = new HttpLink({ uri: `${app.url}/graphql`, headers })
+  const apollo = new ApolloClient({ cache: new InMemoryCache(), link })
+  const refused = await new Promise<unknown>((resolve) => {
+    apollo.subscribe({ query: gql(Events) }).subscribe(({ error }) => resolve(error))
+  })
+  expect(CombinedGraphQLErrors.is(refused) && refused.errors[0]?.extensions?.['code']).toBe('NOT_ACCEPTABLE')
 })
 
 test('a client that renews its token in time follows events on one socket, each once', async () => {
@@ -115,7 +127,7 @@ test('a client that renews its token in time follows events on one socket, each 
   }
   const opened: unknown[] = []
   const closed: unknown[] = []
-  const client = createRenewingClient({
+  const client = createLiveClient({
     url: `${brief.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
     // Always a new one, which is as good as one that lasts.
@@ -125,11 +137,10 @@ test('a client that renews its token in time follows events on one socket, each 
   const seen: string[] = []
   const start = (await bob.run(EventCursor)).viewer.eventCursor as string
   const following = (async () => {
-    for await (const event of followEvents<{ cursor: string; message?: { text: string } }>(
-      client,
-      Events,
-      start,
-    )) {
+    for await (const event of followEvents<{ cursor: string; message?: { text: string } }>(client, {
+      query: Events,
+      variables: { after: start },
+    })) {
       if (event.message !== undefined) seen.push(event.message.text)
       if (event.message?.text === 'the end') return
     }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { GraphQLInterfaceType } from 'graphql'
 import { expect, test } from 'vitest'
 import { errorCodes } from '../../src/core/errors.ts'
@@ -109,9 +109,10 @@ test('docs/realtime.md has the limits of sockets and of streams', () => {
 })
 
 test.each(['UserError', 'Event', 'ChatEvent', 'ChatActionEvent', 'MessageEvent'])(
-  'docs/realtime.md tells Apollo of every %s that there is',
+  "the example of Apollo's cache has every %s that there is",
   (name) => {
-    const listed = new RegExp(`\\b${name}: \\[(.*?)\\]`, 's').exec(read('docs/realtime.md'))?.[1] ?? ''
+    const listed =
+      new RegExp(`\\b${name}: \\[(.*?)\\]`, 's').exec(read('examples/clients/apollo-cache.ts'))?.[1] ?? ''
     const schema = createSchema()
     const types = schema.getImplementations(schema.getType(name) as GraphQLInterfaceType)
     const names = [...listed.matchAll(/'(\w+)'/g)].map((match) => match[1])
@@ -127,4 +128,26 @@ test('docs/realtime.md has a document for a whole store, within the limits as Ap
   expect((await live.take(1))[0].events.__typename).toBe('CaughtUp')
   await live.stop()
   await app.dispose()
+})
+
+test('docs/clients.md shows code as it stands in the files that the tests run', () => {
+  const page = read('docs/clients.md')
+  const lines = (text: string) =>
+    text
+      .split('\n')
+      .map((line) => line.trim())
+      .join('\n')
+  const blocks = [...page.matchAll(/```(?:ts|json)\n(.*?)```/gs)]
+  expect(blocks.length).toBeGreaterThan(8)
+  for (const { 1: block = '', index } of blocks) {
+    const [, path = ''] =
+      [...page.slice(0, index).matchAll(/\((?:\.\.\/)([\w/-]+\.(?:ts|json))\)/g)].at(-1) ?? []
+    expect(lines(read(path)), path).toContain(lines(block).trim())
+  }
+})
+
+test('docs/clients.md links to files that are there', () => {
+  const links = [...read('docs/clients.md').matchAll(/\]\((\.\.\/)?([\w./-]+)(?:#[\w-]+)?\)/g)]
+  for (const [, up, path] of links)
+    expect(existsSync(new URL(`../../${up ? '' : 'docs/'}${path}`, import.meta.url)), path).toBe(true)
 })

@@ -10,6 +10,8 @@ export interface TestProxy {
   thaw(): void
   /** Nothing goes through the connections that there are, ever; new ones are good. */
   silence(): void
+  /** What the server says goes no further, on any connection; what is said to it does. */
+  deafen(): void
   /** Ends the connections that there are; new ones are good. */
   cut(): void
   /** Ends them, and refuses new ones. */
@@ -22,7 +24,9 @@ export interface TestProxy {
 export async function createTestProxy(to: string): Promise<TestProxy> {
   const { hostname, port } = new URL(to)
   const sockets = new Set<Socket>()
+  const fars = new Set<Socket>()
   let frozen = false
+  let deaf = false
   let isRefusing = false
   const server = createServer((near) => {
     if (isRefusing) {
@@ -35,18 +39,27 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
       [far, near],
     ] as const) {
       sockets.add(socket)
+      if (socket === far) fars.add(socket)
       socket.on('error', () => {})
       socket.on('close', () => {
         sockets.delete(socket)
+        fars.delete(socket)
         other.destroy()
       })
       socket.on('data', (data) => other.write(data))
-      if (frozen) socket.pause()
+      if (frozen || (deaf && socket === far)) socket.pause()
     }
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const url = new URL(to)
   url.host = `127.0.0.1:${(server.address() as AddressInfo).port}`
+
+  function cut(): void {
+    frozen = false
+    deaf = false
+    for (const socket of sockets) socket.destroy()
+  }
+
   return {
     url: url.href,
     freeze() {
@@ -60,12 +73,14 @@ export async function createTestProxy(to: string): Promise<TestProxy> {
     silence() {
       for (const socket of sockets) socket.pause().removeAllListeners('data')
     },
-    cut() {
-      for (const socket of sockets) socket.destroy()
+    deafen() {
+      deaf = true
+      for (const socket of fars) socket.pause()
     },
+    cut,
     refuse() {
       isRefusing = true
-      for (const socket of sockets) socket.destroy()
+      cut()
     },
     mend() {
       isRefusing = false

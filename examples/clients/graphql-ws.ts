@@ -1,0 +1,96 @@
+import { type Client, type ClientOptions, createClient, type SubscribePayload } from 'graphql-ws'
+
+/** What the server says of the token that a socket lasts as long as. */
+interface Told {
+  readonly authorization?: { readonly expiresAt?: string; readonly code?: string }
+}
+
+/**
+ * The standard client, whose socket outlives its access token: before the token ends a new one goes to the server in a
+ * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself.
+ *
+ * @param options.accessToken gives a token that is still good for a while, and refreshes over HTTP where the one at hand
+ *   is not; several calls at a time must share one refresh
+ */
+export function createLiveClient({
+  accessToken,
+  ...options
+}: ClientOptions & { accessToken: () => Promise<string> }): Client {
+  const authorization = async () => ({ authorization: `Bearer ${await accessToken()}` })
+  let socket: WebSocket | null = null
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  /** When four fifths of the time are over; where the server could not look, a second later. */
+  function plan(payload: Told | undefined): void {
+    const { expiresAt, code } = payload?.authorization ?? {}
+    if (expiresAt === undefined && code === undefined) return
+    clearTimeout(timer)
+    const ms = expiresAt === undefined ? 1_000 : (Date.parse(expiresAt) - Date.now()) * 0.8
+    timer = setTimeout(renew, Math.max(ms, 0), socket)
+  }
+
+  async function renew(on: WebSocket | null): Promise<void> {
+    try {
+      const payload = await authorization()
+      if (on === socket && on?.readyState === 1) on.send(JSON.stringify({ type: 'ping', payload }))
+    } catch {
+      // No token to be had now: the socket ends with the old one, and connecting anew asks again.
+    }
+  }
+
+  const client = createClient({
+    retryAttempts: Number.POSITIVE_INFINITY,
+    ...options,
+    connectionParams: authorization,
+  })
+  client.on('connected', (opened, payload) => {
+    socket = opened as WebSocket
+    plan(payload as Told)
+  })
+  client.on('pong', (_received, payload) => plan(payload as Told))
+  client.on('closed', () => {
+    clearTimeout(timer)
+    socket = null
+  })
+  return client
+}
+
+/** `query`, or in its place whatever names a persisted one: `documentId`, `doc_id` or `extensions`. */
+export interface Request extends Omit<SubscribePayload, 'query'> {
+  readonly query?: string | undefined
+  readonly documentId?: string
+  readonly doc_id?: string
+}
+
+/**
+ * The request, for a client that repeats it by itself when its connection comes back: it goes on behind the last event
+ * that was seen. The client reads the variables anew for each connection, and a getter hands it the newest cursor
+ * instead of the first one. An event of the log has a `cursor`: select it, and declare `$after: String`. `typing` and
+ * `presence` have none, and begin anew.
+ */
+export function resuming(request: Request): { request: SubscribePayload; saw(data: unknown): void } {
+  let after = request.variables?.['after']
+  const variables = Object.defineProperty({ ...request.variables }, 'after', {
+    enumerable: true,
+    get: () => after,
+  })
+  return {
+    // The client insists on a text, be it empty.
+    request: { ...request, query: request.query ?? '', variables },
+    saw(data) {
+      for (const event of Object.values(Object(data))) after = Object(event).cursor ?? after
+    },
+  }
+}
+
+/** Follows `events`, over reconnects, each event once. */
+export async function* followEvents<Event>(client: Client, asked: Request): AsyncGenerator<Event> {
+  const { request, saw } = resuming(asked)
+  for await (const { data, errors } of client.iterate<{ events: Event }>(request)) {
+    if (errors) throw new AggregateError(errors, errors[0]?.message)
+    if (!data) continue
+    // Applied first, then taken note of: whoever stops in between gets it again.
+    yield data.events
+    saw(data)
+  }
+}

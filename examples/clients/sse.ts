@@ -1,0 +1,75 @@
+import type { ExecutionResult } from 'graphql'
+import type { Body } from './http.ts'
+import type { Session } from './session.ts'
+
+export interface Following {
+  readonly url: string
+  readonly session: Session
+  /** Ends it. */
+  readonly signal: AbortSignal
+  /** Between a connection that was lost and the next. @default 1000 */
+  readonly waitMs?: number
+}
+
+/**
+ * Follows `events` over server-sent events, each event once: over lost connections, and over the end of the token, with
+ * which a stream ends.
+ *
+ * @throws `AggregateError` where it was refused: after `CURSOR_EXPIRED` fetch the state again
+ */
+export async function* followEvents<Event extends { cursor: string }>(
+  options: Following,
+  body: Body,
+): AsyncGenerator<Event> {
+  let after = body.variables?.['after']
+  while (!options.signal.aborted) {
+    const variables = { ...body.variables, after }
+    for await (const { data, errors } of results<{ events: Event }>(options, { ...body, variables })) {
+      if (errors?.some(({ extensions }) => !begunAnew.has(String(extensions?.['code'])))) {
+        throw new AggregateError(errors, errors[0]?.message)
+      }
+      if (!data) continue
+      // Applied first, then taken note of: whoever stops in between gets it again.
+      yield data.events
+      after = data.events.cursor
+    }
+    await new Promise((resolve) => setTimeout(resolve, options.waitMs ?? 1_000))
+  }
+}
+
+/** The token ended, or the event could not be loaded just now. */
+const begunAnew = new Set(['UNAUTHENTICATED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR'])
+
+/** Until the stream ends, whichever way. */
+async function* results<Data>(
+  { url, session, signal }: Following,
+  body: Body,
+): AsyncGenerator<ExecutionResult<Data>> {
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'text/event-stream',
+    authorization: `Bearer ${await session.lastingToken()}`,
+  }
+  const quiet = new AbortController()
+  // A comment comes every 12 s: where nothing does, there is nobody.
+  let timer = setTimeout(() => quiet.abort(), 30_000)
+  try {
+    const either = AbortSignal.any([signal, quiet.signal])
+    const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: either })
+    let text = ''
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      clearTimeout(timer)
+      timer = setTimeout(() => quiet.abort(), 30_000)
+      const blocks = `${text}${chunk}`.split('\n\n')
+      text = blocks.pop() ?? ''
+      for (const block of blocks) {
+        const line = block.split('\n').find((one) => one.startsWith('data: {'))
+        if (line) yield JSON.parse(line.slice('data: '.length))
+      }
+    }
+  } catch {
+    // The connection is lost.
+  } finally {
+    clearTimeout(timer)
+  }
+}
