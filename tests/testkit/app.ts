@@ -48,7 +48,10 @@ export interface TestAppOptions {
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
   const database = options.database ?? (await createTestDatabase())
   const logs: Record<string, unknown>[] = []
-  const config = { ...parseConfig({ PORT: '0', LOG_LEVEL: 'warn', RATE_LIMITS: 'off' }), ...options.config }
+  const config = {
+    ...parseConfig({ PORT: '0', LOG_LEVEL: 'warn', RATE_LIMITS: 'off', WEB_APP: 'off' }),
+    ...options.config,
+  }
   const app = await startApp({
     config,
     databaseUrl: database.url,

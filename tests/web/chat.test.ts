@@ -27,7 +27,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
 
   beforeAll(async () => {
     buildWebApp()
-    ;[app, browser] = await Promise.all([startTestApp(), startBrowser()])
+    ;[app, browser] = await Promise.all([startTestApp({ config: { webApp: true } }), startBrowser()])
   }, 60_000)
   afterEach(async () => {
     const complaints = present.flatMap((each) => each.complaints)
@@ -54,7 +54,10 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
   }
 
   test('it works where nothing but its own documents is run, and sends their hashes alone', async () => {
-    const strict = await startTestApp({ database: app.database, config: { persistedOperations: 'only' } })
+    const strict = await startTestApp({
+      database: app.database,
+      config: { webApp: true, persistedOperations: 'only' },
+    })
     try {
       const alice = await enter('Alice', { url: strict.url })
       const sent: string[] = []
@@ -279,7 +282,10 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
   })
 
   test('problems are told at their fields, and tokens are renewed in time', async () => {
-    const strict = await startTestApp({ database: app.database, config: { accessTokenTtlSeconds: 10 } })
+    const strict = await startTestApp({
+      database: app.database,
+      config: { webApp: true, accessTokenTtlSeconds: 10 },
+    })
     try {
       const alice = await enter('Alice', { url: strict.url })
       await alice.page.getByRole('button', { name: 'Make an account' }).click()

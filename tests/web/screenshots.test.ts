@@ -15,7 +15,7 @@ describe.skipIf(!hasBrowser || !wanted)('screenshots', { timeout: 60_000 }, () =
   let browser: Browser
   beforeAll(async () => {
     buildWebApp()
-    ;[app, browser] = await Promise.all([startTestApp(), startBrowser()])
+    ;[app, browser] = await Promise.all([startTestApp({ config: { webApp: true } }), startBrowser()])
   }, 60_000)
   afterAll(async () => {
     await browser?.close()

@@ -78,7 +78,8 @@ export async function createPersistedOperations(options: {
   const registered = createRegistered()
   const others = createLru<DocumentNode>(parsedDocuments)
   let trusted = await load()
-  if (trusted.manifests > 0) options.logger.info(summarise(trusted), 'the manifests of operations were read')
+  if (options.folder !== null)
+    options.logger.info(summarise(trusted), 'the manifests of operations were read')
 
   async function load(): Promise<TrustedDocuments> {
     if (mode === 'off') return { manifests: 0, texts: new Map(), parsed: new Map() }
