@@ -4,6 +4,7 @@ WORKDIR /parley
 COPY package.json package-lock.json .npmrc prisma.config.ts ./
 COPY scripts ./scripts
 COPY prisma ./prisma
+COPY examples/web ./examples/web
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src

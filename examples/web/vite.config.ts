@@ -1,7 +1,8 @@
 import react from '@vitejs/plugin-react'
 import { defineConfig } from 'vite'
 
-const parley = 'http://127.0.0.1:4000'
+/** Where Parley runs beside Vite's own server. */
+const parley = process.env['PARLEY_URL'] ?? 'http://127.0.0.1:4000'
 
 export default defineConfig({
   // Where Parley serves it.

@@ -68,9 +68,13 @@ export function codeOf(error: unknown): string | null {
   return ServerError.is(error) && error.statusCode === 401 ? 'UNAUTHENTICATED' : null
 }
 
+/** Off once a server has said that it takes none. */
+let hashesOnSocket = true
+
 /**
  * Subscriptions over graphql-ws. One that is repeated after a reconnect goes on behind the last event that was delivered:
- * Apollo's own link would ask for the first cursor again, since Apollo copies the variables once.
+ * Apollo's own link would ask for the first cursor again, since Apollo copies the variables once. The hash goes along with
+ * the text, for a server that runs trusted documents only.
  */
 export function createSocketLink(client: Client): ApolloLink {
   return new ApolloLink(
@@ -81,23 +85,31 @@ export function createSocketLink(client: Client): ApolloLink {
         if ('after' in variables)
           Object.defineProperty(variables, 'after', { enumerable: true, get: () => after })
         const { query, operationName = null } = operation
+        const payload = { query: print(query), operationName, variables }
         const extensions = { persistedQuery: { version: 1, sha256Hash: hashOf(query) } }
-        return client.subscribe<Record<string, { cursor?: string } | null>>(
-          { query: print(query), operationName, variables, extensions },
-          {
-            next(result) {
-              observer.next(result as ApolloLink.Result)
-              after = Object.values(result.data ?? {})[0]?.cursor ?? after
+
+        function subscribe(withHash: boolean): () => void {
+          return client.subscribe<Record<string, { cursor?: string } | null>>(
+            withHash ? { ...payload, extensions } : payload,
+            {
+              next(result) {
+                observer.next(result as ApolloLink.Result)
+                after = Object.values(result.data ?? {})[0]?.cursor ?? after
+              },
+              error(error) {
+                if (!Array.isArray(error)) return observer.error(error)
+                const errors = error as GraphQLFormattedError[]
+                if (withHash && errors[0]?.extensions?.['code'] === 'PERSISTED_QUERY_NOT_SUPPORTED') {
+                  hashesOnSocket = false
+                  stop = subscribe(false)
+                } else observer.error(new CombinedGraphQLErrors({ errors }))
+              },
+              complete: () => observer.complete(),
             },
-            error: (error) =>
-              observer.error(
-                Array.isArray(error)
-                  ? new CombinedGraphQLErrors({ errors: error as GraphQLFormattedError[] })
-                  : error,
-              ),
-            complete: () => observer.complete(),
-          },
-        )
+          )
+        }
+        let stop = subscribe(hashesOnSocket)
+        return () => stop()
       }),
   )
 }
