@@ -120,7 +120,7 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     const database = await createTestDatabase()
     disposables.push(database.dispose)
     const server = run(['serve'], {
-      env: { DATABASE_URL: database.url, JWT_SECRET: secret, DATABASE_POOL_SIZE: '2', ...env },
+      env: { DATABASE_URL: database.url, JWT_SECRET: secret, DATABASE_POOL_SIZE: '2', WEB_APP: 'off', ...env },
     })
     disposables.push(async () => {
       server.child.kill('SIGTERM')
@@ -128,6 +128,16 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     })
     return server
   }
+
+  /** How it ended; at once an error where it has not, and serves. */
+  const refusalOf = (server: Run) =>
+    Promise.race([
+      server.ended,
+      server.says(/Parley is ready/).then(
+        () => Promise.reject(new Error('It has started.')),
+        () => server.ended,
+      ),
+    ])
 
   const known = { data: { viewer: null }, errors: [] }
   const unknown = { errors: [{ extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST' } }] }
@@ -181,7 +191,7 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
   ])('does not start on one that is not good, and says why in one line: %j', async (files, words) => {
     for (const WORKERS of ['1', '2']) {
       const server = await serve({ WORKERS, PERSISTED_OPERATIONS_DIR: manifestFolder(files) })
-      const { code, stdout, stderr } = await server.ended
+      const { code, stdout, stderr } = await refusalOf(server)
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
       expect(stderr).toMatch(words)
       expect(stderr.trimEnd().split('\n')).toHaveLength(1)
@@ -191,7 +201,7 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
   test('does not start with PERSISTED_OPERATIONS=only and no manifest', async () => {
     for (const env of [{}, { PERSISTED_OPERATIONS_DIR: manifestFolder({}) }, { WORKERS: '2' }]) {
       const server = await serve({ PERSISTED_OPERATIONS: 'only', ...env } as Record<string, string>)
-      const { code, stderr } = await server.ended
+      const { code, stderr } = await refusalOf(server)
       expect(code).toBe(1)
       expect(stderr).toMatch(/^PERSISTED_OPERATIONS=only/)
       expect(stderr.trimEnd().split('\n')).toHaveLength(1)
