@@ -77,13 +77,13 @@ export async function createPersistedOperations(options: {
   const { mode, shared } = options
   const registered = createRegistered()
   const others = createLru<DocumentNode>(parsedDocuments)
-  let trusted = await load()
+  let trusted = await load(new Map())
   if (trusted.manifests > 0) options.logger.info(summarise(trusted), 'the manifests of operations were read')
 
-  async function load(): Promise<TrustedDocuments> {
+  async function load(known: TrustedDocuments['parsed']): Promise<TrustedDocuments> {
     if (mode === 'off') return { manifests: 0, texts: new Map(), parsed: new Map() }
     const found = options.folder === null ? [] : await findManifests(options.folder)
-    const documents = await loadManifests([...found, ...options.files])
+    const documents = await loadManifests([...found, ...options.files], known)
     if (mode === 'only' && documents.texts.size === 0) {
       throw new StartupError(
         options.folder === null
@@ -97,10 +97,8 @@ export async function createPersistedOperations(options: {
   let reloading: Promise<unknown> = Promise.resolve()
 
   async function replace(): Promise<ReturnType<typeof summarise>> {
-    const next = await load()
     // A document that was there before is validated and compiled already.
-    const parsed = new Map([...next.parsed].map(([text, each]) => [text, trusted.parsed.get(text) ?? each]))
-    trusted = { ...next, parsed }
+    trusted = await load(trusted.parsed)
     return summarise(trusted)
   }
 
