@@ -141,8 +141,7 @@ const apolloFormat = 'apollo-persisted-query-manifest'
 
 function readApollo(content: Record<string, unknown>, file: string): ManifestEntry[] {
   const { format, version, operations } = content
-  if (format !== apolloFormat)
-    throw problem(`${file} is no manifest: format must be ${apolloFormat}`)
+  if (format !== apolloFormat) throw problem(`${file} is no manifest: format must be ${apolloFormat}`)
   if (version !== 1) throw problem(`${file} has version ${JSON.stringify(version)}: only 1 is known`)
   if (!Array.isArray(operations)) throw problem(`${file} is no manifest: operations must be a list`)
   return operations.map((operation: unknown, index) => {
