@@ -41,6 +41,7 @@ describe('operations check', () => {
     const tools = ['apollo', 'preset', 'relay'].map((tool) => resolve('tests/clients/generated', tool))
     const everyType = writeManifest(manifestFolder({}), 'types.json', {
       x: 'query Types($text: String!, $is: Boolean!, $id: ID!) { user(username: $text) { id @include(if: $is) } chat(id: $id) { id } }',
+      z: 'query Skips($skip: Boolean!, $is: Boolean! = true) { viewer { email @skip(if: $skip) user @include(if: $is) { id } } }',
       y: 'mutation Enum($role: ChatRole!, $id: ID!) { setChatMemberRole(input: { chatId: $id, userId: $id, role: $role }) { __typename } }',
     })
     const { code, stdout, stderr } = await check(...tools, everyType)
@@ -82,6 +83,64 @@ describe('operations check', () => {
     expect(stdout).not.toContain('Good')
   })
 
+  test('reckons with the smallest sizes, whatever their defaults', async () => {
+    const text = (first: string) =>
+      `query Sized($first: Int${first}, $last: Int = 100, $ids: [ID!]! = [${'"x" '.repeat(200)}]) {
+        viewer { chats(first: $first) { edges { node { messages(last: $last) { edges { node { id } } } } } } }
+        nodes(ids: $ids) { id ... on Chat { messages(last: 100) { edges { cursor } } } }
+      }`
+    const folder = manifestFolder({ 'a.json': { x: text(' = 100'), y: text('!'), z: text('') } })
+    expect(await check(folder)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('warns of what asks about the schema', async () => {
+    const folder = manifestFolder({
+      'a.json': {
+        x: 'query Schema { ...Types } fragment Types on Query { __schema { types { name } } }',
+        y: 'query Type { viewer { __typename } __type(name: "User") { name } }',
+        z: 'query Name { __typename }',
+      },
+    })
+    const { code, stdout } = await check(folder)
+    expect(code).toBe(0)
+    const why = 'runs neither with PERSISTED_OPERATIONS=only nor where INTROSPECTION is off.'
+    expect(stdout).toContain(`Schema (x), line 1: __schema ${why}`)
+    expect(stdout).toContain(`Type (y), line 1: __type ${why}`)
+    expect(stdout).not.toContain('Name (z)')
+    expect(stdout).toContain('Use what is deprecated: 0.')
+  })
+
+  test('says one id with two texts within one file, in lines that a terminal is safe from', async () => {
+    const id = '\u001b[2J\u202eid\n'
+    const key = JSON.stringify(id)
+    const file = writeManifest(
+      manifestFolder({}),
+      'a.json',
+      `{${key}: "${viewer}", ${key}: "{ viewer { email } }"}`,
+    )
+    const { code, stdout } = await check(file)
+    expect(code).toBe(1)
+    expect(stdout).toContain(`\\u{1b}[2J\\u{202e}id\\u{a}: The same id has another text in ${file}`)
+    expect(stdout).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u)
+  })
+
+  test.each([
+    ['type Query {', /next\.graphql is no schema: Syntax Error: .*\n$/],
+    ['{ viewer { email } }', /next\.graphql is no schema: .*\n$/],
+    ['type Viewer { email: String }', /next\.graphql is no schema: Query root type must be provided\.\n$/],
+    ['type Query { x: Nothing, y: Nowhere }', /next\.graphql is no schema: Unknown type "Nothing".*\n$/],
+  ])('a schema that is none is named in one line: %s', async (sdl, words) => {
+    const schema = writeManifest(manifestFolder({}), 'next.graphql', sdl)
+    const { code, stdout, stderr } = await check(
+      '--schema',
+      schema,
+      manifestFolder({ 'a.json': { x: viewer } }),
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(words)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
   test('warns of what is deprecated, by the schema that it is given', async () => {
     const folder = manifestFolder({ 'a.json': { x: viewer } })
     const schema = writeManifest(
@@ -120,7 +179,13 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     const database = await createTestDatabase()
     disposables.push(database.dispose)
     const server = run(['serve'], {
-      env: { DATABASE_URL: database.url, JWT_SECRET: secret, DATABASE_POOL_SIZE: '2', WEB_APP: 'off', ...env },
+      env: {
+        DATABASE_URL: database.url,
+        JWT_SECRET: secret,
+        DATABASE_POOL_SIZE: '2',
+        WEB_APP: 'off',
+        ...env,
+      },
     })
     disposables.push(async () => {
       server.child.kill('SIGTERM')
