@@ -24,7 +24,7 @@ export type PersistedMode = 'allow' | 'only' | 'off'
 
 /** Registered texts, in a place that processes share. What fails there must fail nothing here. */
 export interface SharedTexts {
-  /** Null where there is none, or nobody to say. */
+  /** Null where there is none, or nobody to say; no longer than what would be put there. */
   get(hash: string): Promise<string | null>
   put(hash: string, text: string): void
   dispose(): Promise<void>
@@ -156,9 +156,8 @@ export async function createPersistedOperations(options: {
     return {
       text,
       onValid() {
-        if (!registered.admit(registrar)) return
-        registered.keep(hash, text, registrar)
-        shared?.put(hash, text)
+        if (!registered.keep(hash, text, registrar)) return
+        if (shared !== null && registered.admitToShared(text, registrar)) shared.put(hash, text)
         count('registered')
       },
     }
@@ -182,8 +181,8 @@ export async function createPersistedOperations(options: {
     // What others can write to is not believed.
     if (text === null || sha256(text) !== name.key) return miss(name)
     count('hit')
-    registered.keep(name.key, text, registrar)
-    return { text }
+    // Kept here, like what is registered here, when it has proved to be worth it.
+    return { text, onValid: () => registered.keep(name.key, text, registrar) }
   }
 
   return {
