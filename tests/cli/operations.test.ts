@@ -250,6 +250,21 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     },
   )
 
+  test('does not end of a SIGHUP that comes while it is being loaded', async () => {
+    // As soon as anything beyond the first module is looked for.
+    const hooks = `export function resolve(specifier, context, next) {
+      if (/(commands|config|serve|app)\\.ts$/.test(specifier)) process.kill(process.pid, 'SIGHUP')
+      return next(specifier, context)
+    }`
+    const preload = `import { register } from 'node:module'
+      register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(hooks))})`
+    const server = await serve({
+      PERSISTED_OPERATIONS_DIR: manifestFolder({ 'a.json': { known: viewer } }),
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
+    })
+    expect(await ask(await addressOf(server), 'known')).toMatchObject(known)
+  })
+
   test.each([
     [{ 'a.json': '{' }, /a\.json is not JSON: /],
     [{ 'a.json': { x: viewer }, 'b.json': { x: `${viewer} ` } }, /b\.json: x has another text in .*a\.json/],
