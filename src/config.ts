@@ -1,7 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import { parseEnv } from 'node:util'
 import { z } from 'zod'
 
 /** Everything that the environment decides. docs/configuration.md is the table for people. */
@@ -180,13 +178,6 @@ export function parseConfig(
     seed: values.SEED ?? null,
     logLevel: values.LOG_LEVEL,
   }
-}
-
-/** The process's environment, completed in development by a `.env` file in the working folder. */
-export function readEnvironment(): Record<string, string | undefined> {
-  const env = process.env
-  if (env['NODE_ENV'] === 'production' || !existsSync('.env')) return env
-  return { ...parseEnv(readFileSync('.env', 'utf8')), ...env }
 }
 
 function isPostgresUrl(value: string): boolean {

@@ -1,68 +1,8 @@
-import { parseConfig, readEnvironment } from './config.ts'
-import { StartupError } from './db/startup-error.ts'
-
-const usage = `Usage: npm run parley -- <command>
-
-  serve       start the server (npm start)
-  migrate     bring the database to this version
-  seed        write the demo data: alice, bob and charlie, and what they say
-              --users N --chats N --messages N   made-up data instead, as much as you like
-  account     change an account: account <disable|enable|verify|unverify> <username or email>
-              a disabled account cannot log in, and its sessions end at once
-  operations  check manifests of operations: operations check [--schema <file>] <manifest or folder>...
-              which the server would refuse, against its own schema or another; exit code 1 if any
-  shell       a REPL with the models and actions
-  schema      print the GraphQL schema
-
-  --help, --version
-
-The environment configures it: docs/configuration.md.`
-
-/** Each command loads what it needs and no more: printing the schema takes no database and no configuration. */
-async function main(command: string | undefined, args: readonly string[]): Promise<void> {
-  if (command === '--help' || command === 'help' || args.includes('--help')) return print(usage)
-  if (command === '--version') return print((await import('./cli/version.ts')).version)
-  if (!['seed', 'account', 'operations'].includes(command ?? '') && args.length > 0)
-    throw new StartupError(`${command} takes no arguments\n\n${usage}`)
-  switch (command) {
-    case 'serve':
-      return (await import('./cli/serve.ts')).serve(parseConfig(readEnvironment()), readEnvironment())
-    case 'worker':
-      return (await import('./cli/worker.ts')).work()
-    case 'migrate':
-      return (await import('./cli/migrate.ts')).migrateDatabase(parseConfig(readEnvironment(), 'maintain'))
-    case 'seed': {
-      const { parseSeedOptions, seed } = await import('./cli/seed.ts')
-      const options = parseSeedOptions(args)
-      return seed(parseConfig(readEnvironment(), 'maintain'), options)
-    }
-    case 'account': {
-      const { changeAccount, parseAccountArguments } = await import('./cli/account.ts')
-      const options = parseAccountArguments(args)
-      return changeAccount(parseConfig(readEnvironment(), 'maintain'), options)
-    }
-    case 'operations': {
-      const { checkOperations, parseOperationsArguments } = await import('./cli/operations.ts')
-      if (!(await checkOperations(parseOperationsArguments(args)))) process.exitCode = 1
-      return
-    }
-    case 'shell':
-      return (await import('./cli/shell.ts')).shell(parseConfig(readEnvironment()))
-    case 'schema':
-      return printSchema()
-    default:
-      throw new StartupError(command === undefined ? usage : `There is no command ${command}\n\n${usage}`)
-  }
-}
-
-async function printSchema(): Promise<void> {
-  const { createSchema, printSdl } = await import('./graphql/schema.ts')
-  process.stdout.write(printSdl(createSchema()))
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
-}
+import { holdHangUps } from './cli/hang-up.ts'
 
 const [command, ...args] = process.argv.slice(2)
-main(command, args).catch(async (error: unknown) => (await import('./cli/failure.ts')).fail(error))
+holdHangUps(command)
+// All else is loaded after that, since loading takes a while.
+import('./cli/commands.ts')
+  .then(({ runCommand }) => runCommand(command, args))
+  .catch(async (error: unknown) => (await import('./cli/failure.ts')).fail(error))

@@ -1,23 +1,26 @@
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import {
+  type ASTVisitor,
   buildSchema,
   type DocumentNode,
   GraphQLError,
-  type GraphQLInputType,
+  GraphQLInt,
   type GraphQLSchema,
-  isEnumType,
-  isInputObjectType,
+  getNullableType,
   isInputType,
   isListType,
   isNonNullType,
-  isRequiredInputField,
   Kind,
   NoDeprecatedCustomRule,
   type OperationDefinitionNode,
   typeFromAST,
+  type ValidationContext,
   validate,
+  validateSchema,
 } from 'graphql'
+import { printable } from '../core/printable.ts'
+import { readRegularFile } from '../core/regular-file.ts'
 import { StartupError } from '../db/startup-error.ts'
 import { costOf } from '../graphql/cost.ts'
 import { parseWithinLimits, validateWithinLimits } from '../graphql/documents.ts'
@@ -31,6 +34,7 @@ import {
 } from '../graphql/persisted/manifests.ts'
 import { keyOf } from '../graphql/persisted/request.ts'
 import { createSchema } from '../graphql/schema.ts'
+import { cheapestInput } from './cheapest-input.ts'
 
 export interface OperationsArguments {
   /** A file with the schema; null for this server's own. */
@@ -68,19 +72,20 @@ export async function checkOperations({ schema: path, paths }: OperationsArgumen
       operations++
       const other = texts.get(keyOf(entry.id))
       texts.set(keyOf(entry.id), other ?? { text: entry.text, file })
-      const { name, problems, warnings } = checkEntry(schema, entry, path === null)
+      const { name, problems, deprecations, warnings } = checkEntry(schema, entry, path === null)
       if (other !== undefined && other.text !== entry.text) {
         problems.push(new GraphQLError(`The same id has another text in ${other.file}`))
       }
       const say = (kind: string) => (error: GraphQLError) => {
         const line = error.locations?.[0]?.line
         const place = line === undefined ? '' : `, line ${line}`
-        console.log(`${kind} ${file}: ${describeEntry({ id: entry.id, name })}${place}: ${error.message}`)
+        const what = describeEntry({ id: entry.id, name })
+        console.log(printable(`${kind} ${file}: ${what}${place}: ${error.message}`))
       }
       problems.forEach(say('breaks'))
-      warnings.forEach(say('warning'))
+      for (const each of [...deprecations, ...warnings]) say('warning')(each)
       if (problems.length > 0) broken++
-      if (warnings.length > 0) deprecated++
+      if (deprecations.length > 0) deprecated++
     }
   }
   console.log(
@@ -89,13 +94,22 @@ export async function checkOperations({ schema: path, paths }: OperationsArgumen
   return broken === 0
 }
 
+/** How large a schema may be, in bytes. */
+const maxSchemaBytes = 16_000_000
+
 async function readSchema(path: string): Promise<GraphQLSchema> {
   try {
-    return buildSchema(await readFile(path, 'utf8'))
+    const schema = buildSchema(await readRegularFile(path, maxSchemaBytes))
+    const [error] = validateSchema(schema)
+    if (error !== undefined) throw error
+    return schema
   } catch (error) {
-    throw new StartupError(`${path} is no schema: ${error instanceof Error ? error.message : error}`)
+    throw new StartupError(printable(`${path} is no schema: ${wordsOf(error)}`))
   }
 }
+
+const wordsOf = (error: unknown) =>
+  (error instanceof Error ? error.message : String(error)).replace(/\s+/g, ' ')
 
 async function manifestsAt(path: string): Promise<string[]> {
   const isFolder = await stat(path).then(
@@ -108,60 +122,85 @@ async function manifestsAt(path: string): Promise<string[]> {
   return found
 }
 
+interface Findings {
+  readonly name: string | null
+  readonly problems: GraphQLError[]
+  readonly deprecations: readonly GraphQLError[]
+  readonly warnings: readonly GraphQLError[]
+}
+
 /** @param costs whether the schema knows what its fields cost */
-function checkEntry(schema: GraphQLSchema, entry: ManifestEntry, costs: boolean) {
+function checkEntry(schema: GraphQLSchema, entry: ManifestEntry, costs: boolean): Findings {
   const { name } = entry
   let document: DocumentNode
   try {
     document = parseWithinLimits(entry.text)
   } catch (error) {
-    return { name, problems: [error as GraphQLError], warnings: [] }
+    return { name, problems: [error as GraphQLError], deprecations: [], warnings: [] }
   }
+  const found = { name: name ?? nameOf(document) }
   const operations = document.definitions.filter((each) => each.kind === Kind.OPERATION_DEFINITION)
   const problems = [...validateWithinLimits(schema, document)]
   if (operations.length === 0) problems.push(new GraphQLError('The document has no operation.'))
-  if (costs && problems.length === 0) {
-    problems.push(...operations.flatMap((operation) => checkCost(schema, document, operation)))
+  if (problems.length > 0) return { ...found, problems, deprecations: [], warnings: [] }
+  const deprecations = validate(schema, document, [NoDeprecatedCustomRule])
+  const warnings = validate(schema, document, [IntrospectionRule]).slice(0, 1)
+  for (const operation of costs ? operations : []) {
+    try {
+      problems.push(...checkCost(schema, document, operation))
+    } catch (error) {
+      // It is not known to break, and the others are still to be looked at.
+      const message = `What the operation costs could not be found out: ${wordsOf(error)}`
+      warnings.push(new GraphQLError(message, { nodes: operation }))
+    }
   }
-  const warnings = problems.length > 0 ? [] : validate(schema, document, [NoDeprecatedCustomRule])
-  return { name: name ?? nameOf(document), problems, warnings: [...warnings] }
+  return { ...found, problems, deprecations, warnings }
 }
 
-/** It depends on the variables: what is over the limit with the cheapest of them always is. */
+/** Reports what asks about the schema. */
+function IntrospectionRule(context: ValidationContext): ASTVisitor {
+  return {
+    Field(node) {
+      if (node.name.value !== '__schema' && node.name.value !== '__type') return
+      const message = `${node.name.value} runs neither with PERSISTED_OPERATIONS=only nor where INTROSPECTION is off.`
+      context.reportError(new GraphQLError(message, { nodes: node }))
+    },
+  }
+}
+
+/**
+ * It depends on the variables: what is over the limit with the cheapest of them always is. Which fields are included
+ * makes no difference: skipped ones count, too.
+ */
 function checkCost(
   schema: GraphQLSchema,
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): GraphQLError[] {
-  const required = (operation.variableDefinitions ?? []).filter(
-    ({ type, defaultValue }) => type.kind === Kind.NON_NULL_TYPE && defaultValue === undefined,
-  )
   const cost = costOf({
     schema,
     document,
     operationName: operation.name?.value ?? null,
     contextValue: {},
-    variableValues: Object.fromEntries(
-      required.map(({ type, variable }) => {
-        const known = typeFromAST(schema, type)
-        // What is valid has variables of input types alone.
-        return [variable.name.value, isInputType(known) ? cheapest(known) : null]
-      }),
-    ),
+    variableValues: cheapestVariables(schema, operation),
   })
   if (cost <= maxCost) return []
   const message = `The operation costs ${cost} at the least, and ${maxCost} is the limit.`
   return [new GraphQLError(message, { nodes: operation })]
 }
 
-/** A value that the type takes, whatever it means. */
-function cheapest(type: GraphQLInputType): unknown {
-  if (isNonNullType(type)) return cheapest(type.ofType)
-  if (isListType(type)) return []
-  if (isEnumType(type)) return type.getValues()[0]?.name
-  if (isInputObjectType(type)) {
-    const required = Object.values(type.getFields()).filter(isRequiredInputField)
-    return Object.fromEntries(required.map((field) => [field.name, cheapest(field.type)]))
+/** Sizes and lists are always given, since defaults may cost more; everything else where it has to be. */
+function cheapestVariables(schema: GraphQLSchema, operation: OperationDefinitionNode) {
+  const values: Record<string, unknown> = {}
+  for (const { type: node, variable, defaultValue } of operation.variableDefinitions ?? []) {
+    const type = typeFromAST(schema, node)
+    // What is valid has variables of input types alone.
+    if (!isInputType(type)) continue
+    const plain = getNullableType(type)
+    const isSize = plain === GraphQLInt || isListType(plain)
+    if (isSize || (isNonNullType(type) && defaultValue === undefined)) {
+      values[variable.name.value] = cheapestInput(type)
+    }
   }
-  return { Boolean: false, DateTime: '1970-01-01T00:00:00.000Z', String: '' }[type.name] ?? 1
+  return values
 }

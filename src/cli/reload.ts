@@ -3,17 +3,18 @@ import type { Logger } from '../core/logger.ts'
 
 /** Wishes that the manifests of trusted documents be read again. */
 export interface Reloads {
-  /** Reads them, once there is an app; the log says what came of it. */
+  /** Reads them, once there is an app; the log says what came of it. Wishes that come meanwhile are one more. */
   ask(): void
   /** From now on there is one. It may have read them before the last wish came. */
-  begin(app: App): void
+  begin(app: Pick<App, 'reloadOperations'>): void
 }
 
 export function createReloads(logger: Logger): Reloads {
-  let app: App | null = null
+  let app: Pick<App, 'reloadOperations'> | null = null
   let asked = false
+  let reading = false
 
-  async function reload({ reloadOperations }: App): Promise<void> {
+  async function reload({ reloadOperations }: Pick<App, 'reloadOperations'>): Promise<void> {
     try {
       logger.info(await reloadOperations(), 'the manifests of operations were read again')
     } catch (error) {
@@ -22,14 +23,24 @@ export function createReloads(logger: Logger): Reloads {
     }
   }
 
+  async function follow(): Promise<void> {
+    if (app === null || reading) return
+    reading = true
+    while (asked) {
+      asked = false
+      await reload(app)
+    }
+    reading = false
+  }
+
   return {
     ask() {
       asked = true
-      if (app !== null) void reload(app)
+      void follow()
     },
     begin(started) {
       app = started
-      if (asked) void reload(started)
+      void follow()
     },
   }
 }

@@ -9,6 +9,7 @@ import { announce } from './banner.ts'
 import { type OpenDatabase, openDatabase } from './database.ts'
 import { drain, endInTime } from './drain.ts'
 import { exitSoon } from './failure.ts'
+import { hangUpReloads } from './hang-up.ts'
 import { loadJwtSecrets } from './jwt-secrets.ts'
 import { createReloads } from './reload.ts'
 import { onOrphaned, onReloadSignal, onStopSignal, stopSignals } from './signals.ts'
@@ -20,8 +21,7 @@ import { type Address, forkWorkers, type Server } from './workers.ts'
  */
 export async function serve(config: Config, environment: Record<string, string | undefined>): Promise<void> {
   const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY })
-  // Without a terminal SIGHUP is no terminal that was closed, but a service manager's wish.
-  const reloads = config.persistedOperationsDir !== null && !process.stdout.isTTY
+  const reloads = hangUpReloads(config.persistedOperationsDir)
   const stop = createStop(
     environment,
     reloads ? stopSignals.filter((each) => each !== 'SIGHUP') : stopSignals,

@@ -165,6 +165,9 @@ async function graphql(
     response.writeHead(204, preflightHeaders).end()
     return
   }
+  // An answer is for whoever asked: no cache that others share gives it to them.
+  response.setHeader('vary', 'Origin, Authorization')
+  response.setHeader('cache-control', 'private, no-cache')
   const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
     closesWithSession: false,
     resumeAfter: resumptionIn(request),

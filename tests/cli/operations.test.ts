@@ -41,6 +41,7 @@ describe('operations check', () => {
     const tools = ['apollo', 'preset', 'relay'].map((tool) => resolve('tests/clients/generated', tool))
     const everyType = writeManifest(manifestFolder({}), 'types.json', {
       x: 'query Types($text: String!, $is: Boolean!, $id: ID!) { user(username: $text) { id @include(if: $is) } chat(id: $id) { id } }',
+      z: 'query Skips($skip: Boolean!, $is: Boolean! = true) { viewer { email @skip(if: $skip) user @include(if: $is) { id } } }',
       y: 'mutation Enum($role: ChatRole!, $id: ID!) { setChatMemberRole(input: { chatId: $id, userId: $id, role: $role }) { __typename } }',
     })
     const { code, stdout, stderr } = await check(...tools, everyType)
@@ -82,6 +83,64 @@ describe('operations check', () => {
     expect(stdout).not.toContain('Good')
   })
 
+  test('reckons with the smallest sizes, whatever their defaults', async () => {
+    const text = (first: string) =>
+      `query Sized($first: Int${first}, $last: Int = 100, $ids: [ID!]! = [${'"x" '.repeat(200)}]) {
+        viewer { chats(first: $first) { edges { node { messages(last: $last) { edges { node { id } } } } } } }
+        nodes(ids: $ids) { id ... on Chat { messages(last: 100) { edges { cursor } } } }
+      }`
+    const folder = manifestFolder({ 'a.json': { x: text(' = 100'), y: text('!'), z: text('') } })
+    expect(await check(folder)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('warns of what asks about the schema', async () => {
+    const folder = manifestFolder({
+      'a.json': {
+        x: 'query Schema { ...Types } fragment Types on Query { __schema { types { name } } }',
+        y: 'query Type { viewer { __typename } __type(name: "User") { name } }',
+        z: 'query Name { __typename }',
+      },
+    })
+    const { code, stdout } = await check(folder)
+    expect(code).toBe(0)
+    const why = 'runs neither with PERSISTED_OPERATIONS=only nor where INTROSPECTION is off.'
+    expect(stdout).toContain(`Schema (x), line 1: __schema ${why}`)
+    expect(stdout).toContain(`Type (y), line 1: __type ${why}`)
+    expect(stdout).not.toContain('Name (z)')
+    expect(stdout).toContain('Use what is deprecated: 0.')
+  })
+
+  test('says one id with two texts within one file, in lines that a terminal is safe from', async () => {
+    const id = '\u001b[2J\u202eid\n'
+    const key = JSON.stringify(id)
+    const file = writeManifest(
+      manifestFolder({}),
+      'a.json',
+      `{${key}: "${viewer}", ${key}: "{ viewer { email } }"}`,
+    )
+    const { code, stdout } = await check(file)
+    expect(code).toBe(1)
+    expect(stdout).toContain(`\\u{1b}[2J\\u{202e}id\\u{a}: The same id has another text in ${file}`)
+    expect(stdout).not.toMatch(/[^\P{Cc}\n]|\p{Cf}/u)
+  })
+
+  test.each([
+    ['type Query {', /next\.graphql is no schema: Syntax Error: .*\n$/],
+    ['{ viewer { email } }', /next\.graphql is no schema: .*\n$/],
+    ['type Viewer { email: String }', /next\.graphql is no schema: Query root type must be provided\.\n$/],
+    ['type Query { x: Nothing, y: Nowhere }', /next\.graphql is no schema: Unknown type "Nothing".*\n$/],
+  ])('a schema that is none is named in one line: %s', async (sdl, words) => {
+    const schema = writeManifest(manifestFolder({}), 'next.graphql', sdl)
+    const { code, stdout, stderr } = await check(
+      '--schema',
+      schema,
+      manifestFolder({ 'a.json': { x: viewer } }),
+    )
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(words)
+    expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+  })
+
   test('warns of what is deprecated, by the schema that it is given', async () => {
     const folder = manifestFolder({ 'a.json': { x: viewer } })
     const schema = writeManifest(
@@ -120,7 +179,13 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     const database = await createTestDatabase()
     disposables.push(database.dispose)
     const server = run(['serve'], {
-      env: { DATABASE_URL: database.url, JWT_SECRET: secret, DATABASE_POOL_SIZE: '2', ...env },
+      env: {
+        DATABASE_URL: database.url,
+        JWT_SECRET: secret,
+        DATABASE_POOL_SIZE: '2',
+        WEB_APP: 'off',
+        ...env,
+      },
     })
     disposables.push(async () => {
       server.child.kill('SIGTERM')
@@ -128,6 +193,16 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     })
     return server
   }
+
+  /** How it ended; at once an error where it has not, and serves. */
+  const refusalOf = (server: Run) =>
+    Promise.race([
+      server.ended,
+      server.says(/Parley is ready/).then(
+        () => Promise.reject(new Error('It has started.')),
+        () => server.ended,
+      ),
+    ])
 
   const known = { data: { viewer: null }, errors: [] }
   const unknown = { errors: [{ extensions: { code: 'PERSISTED_QUERY_NOT_IN_LIST' } }] }
@@ -175,13 +250,28 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     },
   )
 
+  test('does not end of a SIGHUP that comes while it is being loaded', async () => {
+    // As soon as anything beyond the first module is looked for.
+    const hooks = `export function resolve(specifier, context, next) {
+      if (/(commands|config|serve|app)\\.ts$/.test(specifier)) process.kill(process.pid, 'SIGHUP')
+      return next(specifier, context)
+    }`
+    const preload = `import { register } from 'node:module'
+      register('data:text/javascript,' + ${JSON.stringify(encodeURIComponent(hooks))})`
+    const server = await serve({
+      PERSISTED_OPERATIONS_DIR: manifestFolder({ 'a.json': { known: viewer } }),
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(preload)}`,
+    })
+    expect(await ask(await addressOf(server), 'known')).toMatchObject(known)
+  })
+
   test.each([
     [{ 'a.json': '{' }, /a\.json is not JSON: /],
     [{ 'a.json': { x: viewer }, 'b.json': { x: `${viewer} ` } }, /b\.json: x has another text in .*a\.json/],
   ])('does not start on one that is not good, and says why in one line: %j', async (files, words) => {
     for (const WORKERS of ['1', '2']) {
       const server = await serve({ WORKERS, PERSISTED_OPERATIONS_DIR: manifestFolder(files) })
-      const { code, stdout, stderr } = await server.ended
+      const { code, stdout, stderr } = await refusalOf(server)
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
       expect(stderr).toMatch(words)
       expect(stderr.trimEnd().split('\n')).toHaveLength(1)
@@ -191,7 +281,7 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
   test('does not start with PERSISTED_OPERATIONS=only and no manifest', async () => {
     for (const env of [{}, { PERSISTED_OPERATIONS_DIR: manifestFolder({}) }, { WORKERS: '2' }]) {
       const server = await serve({ PERSISTED_OPERATIONS: 'only', ...env } as Record<string, string>)
-      const { code, stderr } = await server.ended
+      const { code, stderr } = await refusalOf(server)
       expect(code).toBe(1)
       expect(stderr).toMatch(/^PERSISTED_OPERATIONS=only/)
       expect(stderr.trimEnd().split('\n')).toHaveLength(1)

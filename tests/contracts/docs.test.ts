@@ -5,7 +5,7 @@ import { errorCodes } from '../../src/core/errors.ts'
 import { rateLimits } from '../../src/features/auth/rate-limits.ts'
 import { eventIntervalMs, liveTimings } from '../../src/features/presence/timings.ts'
 import { documentLimits, maxCost, maxValidationErrors } from '../../src/graphql/limits.ts'
-import { registeredLimits } from '../../src/graphql/persisted/registered.ts'
+import { registeredLimits, sharedLimits } from '../../src/graphql/persisted/registered.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
 import { stalledBeats } from '../../src/http/event-stream.ts'
 import { socketLimits } from '../../src/http/socket-protocol.ts'
@@ -62,13 +62,27 @@ test('docs/errors.md has every code of persisted operations, docs/persisted-oper
   expect(codes.size).toBe(4)
   for (const code of codes) expect(read('docs/errors.md')).toContain(`| \`${code}\` |`)
   const page = read('docs/persisted-operations.md').replaceAll(/\s+/g, ' ')
-  const { users, strangers, burst, intervalMs, sharedSeconds } = registeredLimits
-  const bounds = ({ documents, bytes }: { documents: number; bytes: number }) =>
-    [documents, bytes].map((each) => each.toLocaleString('en'))
-  expect(page).toContain(`${bounds(users).join(' documents and ')} bytes of text of users`)
-  expect(page).toContain(`${bounds(strangers).join(' documents and ')} bytes of strangers`)
-  expect(page).toContain(`${burst} documents at once, then one every ${intervalMs / 1_000} s`)
-  expect(page).toContain(`for ${sharedSeconds / 3_600} hours`)
+  const { users, strangers, intervalMs } = registeredLimits
+  const number = (each: number) => each.toLocaleString('en')
+  expect(page).toContain(
+    `A user registers ${users.burst} documents at once, a network of addresses that are not logged in ${strangers.burst}, and each of them then one every ${intervalMs / 1_000} s`,
+  )
+  expect(page).toContain(
+    `${number(users.documents)} documents and ${number(users.bytes)} bytes of text of users`,
+  )
+  expect(page).toContain(
+    `${strangers.documents} documents and ${number(strangers.bytes)} bytes of strangers, of ${number(strangers.textBytes)} bytes at most each`,
+  )
+  const shared = sharedLimits
+  expect(page).toContain(`for ${shared.seconds / 3_600} hours`)
+  expect(page).toContain(
+    `texts of ${number(shared.textBytes)} bytes at most; of users ${number(shared.users.burst)} at once and then one every ${shared.users.intervalMs / 1_000} s, of strangers ${shared.strangers.burst} and one every ${shared.strangers.intervalMs / 1_000} s`,
+  )
+  const aDay = [shared.users, shared.strangers].reduce(
+    (sum, { burst, intervalMs: each }) => sum + burst + 86_400_000 / each,
+    0,
+  )
+  expect(page).toContain(`${Math.ceil((aDay * shared.textBytes) / 10_000_000) * 10} MB a day`)
 })
 
 test('docs/configuration.md has every variable that is read', () => {

@@ -85,6 +85,45 @@ describe.skipIf(!hasRedis)('registered operations with REDIS_URL', () => {
     expect(await messageOf(app, 'other')).toBe('PersistedQueryNotFound')
   })
 
+  test('a key that is no text of ours is nobody, and no outage', async () => {
+    const redis = await startRedis()
+    const app = await start(redis)
+    const there = newText()
+    const [list, large, invalid] = [newText(), `${newText()} #${'é'.repeat(8_000)}`, '{ viewer { nothing } }']
+    const keyOf = (text: string) => `parley:operation:${hashOf(text)}`
+    await withClient(redis, async (client) => {
+      await client.lPush(keyOf(list), list)
+      for (const text of [there, large, invalid]) await client.set(keyOf(text), text)
+    })
+    for (const text of [list, large]) expect(await messageOf(app, text)).toBe('PersistedQueryNotFound')
+    expect(await messageOf(app, there)).toEqual(found)
+    const { errors } = await openTransports(app.url).post(byHash(hashOf(invalid)))
+    expect(errors[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED')
+    await withClient(redis, (client) => client.del([there, invalid].map(keyOf)))
+    // Kept here is what was good.
+    expect(await messageOf(app, invalid)).toBe('PersistedQueryNotFound')
+    expect(await messageOf(app, there)).toEqual(found)
+    expect(app.logs.map(({ msg }) => msg)).toContain(
+      'Redis refuses to keep, or to tell, a registered operation',
+    )
+    expect(linesOf(app)).toEqual([])
+  })
+
+  test('a text that is too large to be shared is known where it was sent', async () => {
+    const redis = await startRedis()
+    const app = await start(redis)
+    const alice = await app.register('alice')
+    const as = openTransports(app.url, alice.token)
+    const [large, small] = [`${newText()} #${'x'.repeat(16_000)}`, newText()]
+    for (const query of [large, small]) {
+      expect((await as.post({ query, ...byHash(hashOf(query)) })).errors).toEqual([])
+      expect((await as.post(byHash(hashOf(query)))).errors).toEqual([])
+    }
+    await withClient(redis, (client) =>
+      expect.poll(() => client.keys('parley:operation:*')).toEqual([`parley:operation:${hashOf(small)}`]),
+    )
+  })
+
   test('while Redis is away each process knows its own, and nothing fails', async () => {
     const redis = await createTestRedis()
     disposables.push(redis.stop)

@@ -84,6 +84,22 @@ describe('by hash', () => {
     expect(headers.get('cache-control')).toBe('no-store')
   })
 
+  test('no cache that people share gives the answer of one to another', async () => {
+    const text = newText()
+    await as.post({ query: text, ...byHash(hashOf(text)) })
+    for (const answer of [
+      await as.get(byHash(hashOf(text))),
+      await as.get({ query: text }),
+      await as.get({ query: '{ viewer { nothing } }' }),
+      await as.post({ query: text }),
+    ]) {
+      expect(answer.headers.get('cache-control')).toBe('private, no-cache')
+      expect(answer.headers.get('vary')).toBe('Origin, Authorization')
+    }
+    const missing = await as.get(byHash(hashOf(newText())))
+    expect(missing.headers.get('cache-control')).toBe('no-store')
+  })
+
   test('a mutation by GET stays refused, and nothing of it is done', async () => {
     const text = 'mutation { updateProfile(input: { displayName: "By GET" }) { __typename } }'
     expect(await as.get({ query: text, ...byHash(hashOf(text)) })).toMatchObject({ status: 405 })

@@ -43,7 +43,8 @@ const folderOfAll = () =>
   })
 
 const config = (persistedOperations: 'allow' | 'only' | 'off', persistedOperationsDir: string | null) => ({
-  config: { persistedOperations, persistedOperationsDir },
+  // The operations of the web app, where it was built, are trusted as well.
+  config: { persistedOperations, persistedOperationsDir, webApp: false },
 })
 
 /** Another app on the same database, where alice is known. */

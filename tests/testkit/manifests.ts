@@ -12,7 +12,8 @@ export function manifestFolder(files: Readonly<Record<string, unknown>>): string
 /** @returns its path */
 export function writeManifest(folder: string, name: string, content: unknown): string {
   const path = join(folder, name)
-  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  const isWritten = typeof content === 'string' || Buffer.isBuffer(content)
+  writeFileSync(path, isWritten ? content : JSON.stringify(content))
   return path
 }
 

@@ -1,6 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { type DocumentNode, GraphQLError, Kind } from 'graphql'
+import { printable } from '../../core/printable.ts'
+import { readRegularFile } from '../../core/regular-file.ts'
 import { StartupError } from '../../db/startup-error.ts'
 import { parseWithinLimits } from '../documents.ts'
 import { keyOf } from './request.ts'
@@ -22,6 +25,16 @@ export interface TrustedDocuments {
   readonly parsed: ReadonlyMap<string, DocumentNode>
 }
 
+/** How large a manifest may be, in bytes. */
+const maxManifestBytes = 16_000_000
+/** How long to parse before others have their turn, in milliseconds. */
+const stretchMs = 20
+
+/** What a person reads of a manifest that is not good: one line, whatever it quotes. */
+function problem(words: string): StartupError {
+  return new StartupError(printable(words))
+}
+
 /** The manifests of a folder, in the order of their names: whatever ends in `.json`. */
 export async function findManifests(folder: string): Promise<string[]> {
   try {
@@ -31,7 +44,7 @@ export async function findManifests(folder: string): Promise<string[]> {
       .toSorted()
       .map((name) => join(folder, name))
   } catch (error) {
-    throw new StartupError(`The folder of manifests cannot be read: ${messageOf(error)}`)
+    throw problem(`The folder of manifests cannot be read: ${messageOf(error)}`)
   }
 }
 
@@ -41,24 +54,32 @@ export async function checkManifests(folder: string): Promise<void> {
 }
 
 /**
- * Reads manifests whole, or not at all.
+ * Reads manifests whole, or not at all. A server that does so goes on answering meanwhile.
+ * @param known documents that are parsed already, by their texts
  * @throws StartupError with one line that names the file and what is wrong with it
  */
-export async function loadManifests(files: readonly string[]): Promise<TrustedDocuments> {
+export async function loadManifests(
+  files: readonly string[],
+  known: ReadonlyMap<string, DocumentNode> = new Map(),
+): Promise<TrustedDocuments> {
   const texts = new Map<string, string>()
   const parsed = new Map<string, DocumentNode>()
   const origins = new Map<string, string>()
+  let begun = performance.now()
   for (const file of files) {
     for (const { id, name, text } of await readManifest(file)) {
-      const key = keyOf(id)
-      const known = texts.get(key)
-      if (known === text) continue
-      if (known !== undefined) {
-        throw new StartupError(`${file}: ${id} has another text in ${origins.get(key)}`)
+      if (performance.now() - begun > stretchMs) {
+        await setImmediate()
+        begun = performance.now()
       }
+      const key = keyOf(id)
+      const other = texts.get(key)
+      if (other === text) continue
+      if (other !== undefined) throw problem(`${file}: ${id} has another text in ${origins.get(key)}`)
       texts.set(key, text)
       origins.set(key, file)
-      if (!parsed.has(text)) parsed.set(text, parseTrusted(text, `${file}: ${describeEntry({ id, name })}`))
+      if (parsed.has(text)) continue
+      parsed.set(text, known.get(text) ?? parseTrusted(text, `${file}: ${describeEntry({ id, name })}`))
     }
   }
   return { manifests: files.length, texts, parsed }
@@ -71,33 +92,62 @@ export async function loadManifests(files: readonly string[]): Promise<TrustedDo
  * @throws StartupError with one line
  */
 export async function readManifest(file: string): Promise<ManifestEntry[]> {
+  let json: string
   let content: unknown
   try {
-    content = JSON.parse(await readFile(file, 'utf8'))
+    json = await readRegularFile(file, maxManifestBytes)
+    content = JSON.parse(json)
   } catch (error) {
     const reason = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
-    throw new StartupError(`${file} ${reason}: ${messageOf(error)}`)
+    throw problem(`${file} ${reason}: ${messageOf(error)}`)
   }
-  if (!isObject(content)) throw new StartupError(`${file} is no manifest: it must be a JSON object`)
+  if (!isObject(content)) throw problem(`${file} is no manifest: it must be a JSON object`)
   if ('format' in content || Array.isArray(content['operations'])) return readApollo(content, file)
-  return Object.entries(content).map(([id, text]) => {
-    if (id !== '' && typeof text === 'string') return { id, name: null, text }
-    throw new StartupError(`${file} is no manifest: ${JSON.stringify(id)} is not the id of a text`)
-  })
+  for (const [id, text] of Object.entries(content)) {
+    if (id === '' || typeof text !== 'string') {
+      throw problem(`${file} is no manifest: ${JSON.stringify(id)} is not the id of a text`)
+    }
+  }
+  return [...entriesOf(json)]
+}
+
+/** Of a JSON object that has nothing but texts; an id that it has twice is there twice, where a parser takes the last. */
+function* entriesOf(json: string): Generator<ManifestEntry> {
+  let id: string | null = null
+  for (const string of stringsOf(json)) {
+    if (id !== null) yield { id, name: null, text: string }
+    id = id === null ? string : null
+  }
+}
+
+/** Every string of a JSON text, in order. */
+function* stringsOf(json: string): Generator<string> {
+  let start = json.indexOf('"')
+  while (start !== -1) {
+    let end = json.indexOf('"', start + 1)
+    while (isEscaped(json, end)) end = json.indexOf('"', end + 1)
+    yield JSON.parse(json.slice(start, end + 1)) as string
+    start = json.indexOf('"', end + 1)
+  }
+}
+
+function isEscaped(json: string, at: number): boolean {
+  let backslashes = 0
+  while (json[at - 1 - backslashes] === '\\') backslashes++
+  return backslashes % 2 === 1
 }
 
 const apolloFormat = 'apollo-persisted-query-manifest'
 
 function readApollo(content: Record<string, unknown>, file: string): ManifestEntry[] {
   const { format, version, operations } = content
-  if (format !== apolloFormat)
-    throw new StartupError(`${file} is no manifest: format must be ${apolloFormat}`)
-  if (version !== 1) throw new StartupError(`${file} has version ${JSON.stringify(version)}: only 1 is known`)
-  if (!Array.isArray(operations)) throw new StartupError(`${file} is no manifest: operations must be a list`)
+  if (format !== apolloFormat) throw problem(`${file} is no manifest: format must be ${apolloFormat}`)
+  if (version !== 1) throw problem(`${file} has version ${JSON.stringify(version)}: only 1 is known`)
+  if (!Array.isArray(operations)) throw problem(`${file} is no manifest: operations must be a list`)
   return operations.map((operation: unknown, index) => {
     const { id, name, body } = isObject(operation) ? operation : {}
     if (typeof id !== 'string' || id === '' || typeof body !== 'string') {
-      throw new StartupError(`${file} is no manifest: operations[${index}] must have an id and a body`)
+      throw problem(`${file} is no manifest: operations[${index}] must have an id and a body`)
     }
     return { id, name: typeof name === 'string' ? name : null, text: body }
   })
@@ -122,7 +172,7 @@ function parseTrusted(text: string, what: string): DocumentNode {
     if (document.definitions.some(({ kind }) => kind === Kind.OPERATION_DEFINITION)) return document
     throw new GraphQLError('The document has no operation.')
   } catch (error) {
-    throw new StartupError(`${what} is no document to run: ${messageOf(error)}`)
+    throw problem(`${what} is no document to run: ${messageOf(error)}`)
   }
 }
 

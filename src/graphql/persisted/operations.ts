@@ -24,7 +24,7 @@ export type PersistedMode = 'allow' | 'only' | 'off'
 
 /** Registered texts, in a place that processes share. What fails there must fail nothing here. */
 export interface SharedTexts {
-  /** Null where there is none, or nobody to say. */
+  /** Null where there is none, or nobody to say; no longer than what would be put there. */
   get(hash: string): Promise<string | null>
   put(hash: string, text: string): void
   dispose(): Promise<void>
@@ -77,15 +77,17 @@ export async function createPersistedOperations(options: {
   const { mode, shared } = options
   const registered = createRegistered()
   const others = createLru<DocumentNode>(parsedDocuments)
-  let trusted = await load()
+  let trusted = await load(new Map())
   if (options.folder !== null)
     options.logger.info(summarise(trusted), 'the manifests of operations were read')
 
-  async function load(): Promise<TrustedDocuments> {
+  async function load(known: TrustedDocuments['parsed']): Promise<TrustedDocuments> {
     if (mode === 'off') return { manifests: 0, texts: new Map(), parsed: new Map() }
     const found = options.folder === null ? [] : await findManifests(options.folder)
-    const documents = await loadManifests([...found, ...options.files])
-    if (mode === 'only' && documents.texts.size === 0) {
+    const documents = await loadManifests([...found, ...options.files], known)
+    // The web app's own manifest makes up for a folder that nobody has set, and not for one that is empty.
+    const isMissing = options.folder !== null && found.length === 0
+    if (mode === 'only' && (isMissing || documents.texts.size === 0)) {
       throw new StartupError(
         options.folder === null
           ? 'PERSISTED_OPERATIONS=only runs the operations of manifests: set PERSISTED_OPERATIONS_DIR to their folder'
@@ -98,10 +100,8 @@ export async function createPersistedOperations(options: {
   let reloading: Promise<unknown> = Promise.resolve()
 
   async function replace(): Promise<ReturnType<typeof summarise>> {
-    const next = await load()
     // A document that was there before is validated and compiled already.
-    const parsed = new Map([...next.parsed].map(([text, each]) => [text, trusted.parsed.get(text) ?? each]))
-    trusted = { ...next, parsed }
+    trusted = await load(trusted.parsed)
     return summarise(trusted)
   }
 
@@ -159,9 +159,8 @@ export async function createPersistedOperations(options: {
     return {
       text,
       onValid() {
-        if (!registered.admit(registrar)) return
-        registered.keep(hash, text, registrar)
-        shared?.put(hash, text)
+        if (!registered.keep(hash, text, registrar)) return
+        if (shared !== null && registered.admitToShared(text, registrar)) shared.put(hash, text)
         count('registered')
       },
     }
@@ -185,8 +184,8 @@ export async function createPersistedOperations(options: {
     // What others can write to is not believed.
     if (text === null || sha256(text) !== name.key) return miss(name)
     count('hit')
-    registered.keep(name.key, text, registrar)
-    return { text }
+    // Kept here, like what is registered here, when it has proved to be worth it.
+    return { text, onValid: () => registered.keep(name.key, text, registrar) }
   }
 
   return {

@@ -1,8 +1,8 @@
-import { createClient } from '@redis/client'
+import { createClient, ErrorReply } from '@redis/client'
 import { inTime } from '../../core/in-time.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { SharedTexts } from './operations.ts'
-import { registeredLimits } from './registered.ts'
+import { sharedLimits } from './registered.ts'
 
 /** How long Redis may take for an answer, in milliseconds; a good one takes one or two. */
 const patienceMs = 250
@@ -11,6 +11,9 @@ const reconnectMs = 1_000
 const restMs = 1_000
 /** Commands that may wait for a server which is connected and says nothing. */
 const longestQueue = 1_000
+
+/** How often the log tells that Redis refuses something, in milliseconds. */
+const complaintMs = 60_000
 
 const keyOf = (hash: string) => `parley:operation:${hash}`
 
@@ -33,6 +36,18 @@ export async function createRedisTexts(options: { url: string; logger: Logger })
   let closed = false
   let away = false
   let restsUntil = 0
+  let complainsFrom = Number.NEGATIVE_INFINITY
+
+  /** An answer all the same, such as that a key of this name is no text. What it refuses is nothing to wait for. */
+  function hearRefusal(error: unknown): null {
+    if (!(error instanceof ErrorReply)) throw error
+    const now = performance.now()
+    if (now >= complainsFrom) {
+      complainsFrom = now + complaintMs
+      logger.warn({ err: error }, 'Redis refuses to keep, or to tell, a registered operation')
+    }
+    return null
+  }
 
   /** Of many calls one finds out whether it is back; nobody else waits for that. */
   async function ask<Answer>(command: () => Promise<Answer>): Promise<Answer | null> {
@@ -40,7 +55,7 @@ export async function createRedisTexts(options: { url: string; logger: Logger })
     if (now < restsUntil) return null
     if (away) restsUntil = now + restMs
     try {
-      const answer = await inTime(command(), patienceMs, 'Redis')
+      const answer = await inTime(command().catch(hearRefusal), patienceMs, 'Redis')
       if (away) logger.info('registered operations are shared by Redis again')
       away = false
       restsUntil = 0
@@ -55,9 +70,13 @@ export async function createRedisTexts(options: { url: string; logger: Logger })
   }
 
   return {
-    get: (hash) => ask(() => client.get(keyOf(hash))),
+    async get(hash) {
+      // Whoever else writes there may have put down anything: one byte more than there can be tells that it is not ours.
+      const text = await ask(() => client.getRange(keyOf(hash), 0, sharedLimits.textBytes))
+      return text === null || text === '' || Buffer.byteLength(text) > sharedLimits.textBytes ? null : text
+    },
     put(hash, text) {
-      const expiration = { type: 'EX', value: registeredLimits.sharedSeconds } as const
+      const expiration = { type: 'EX', value: sharedLimits.seconds } as const
       void ask(() => client.set(keyOf(hash), text, { expiration }))
     },
     async dispose() {
