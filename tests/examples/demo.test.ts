@@ -39,17 +39,18 @@ test('tells what a server does, as often as one likes', async () => {
       expect(story).toContain(line)
     }
     expect(program.lines.at(-1)).toBe('That was Parley.')
-    expect(await accountsOf(program)).toEqual([null, null])
+    await expectNobodyLeft(program)
   }
   expect(app.logs.filter(({ level }) => Number(level) >= 50)).toEqual([])
 })
 
-/** Who is left of those whom it told of. */
-async function accountsOf({ lines }: Program): Promise<unknown[]> {
+/** Both of those whom it told of, within moments: of removals there is one at a time. */
+async function expectNobodyLeft({ lines }: Program): Promise<void> {
   const names = lines.flatMap((line) => /is @(\w+) now/.exec(line)?.[1] ?? [])
   const somebody = await app.register()
   const query = 'query Find($name: String!) { user(username: $name) { id } }'
-  return Promise.all(names.map(async (name) => (await somebody.run(query, { name })).user))
+  const find = async (name: string) => (await somebody.run(query, { name })).user
+  await expect.poll(() => Promise.all(names.map(find)), { timeout: 10_000 }).toEqual([null, null])
 }
 
 async function serve(listener: RequestListener): Promise<{ server: Server; url: string }> {
@@ -81,7 +82,7 @@ test('what does not come is waited for so long, and the accounts are deleted all
   const program = demo([url])
   expect(await program.ended).toBe(1)
   expect(program.problems).toEqual(['Ada did not see that Ben types.'])
-  expect(await accountsOf(program)).toEqual([null, null])
+  await expectNobodyLeft(program)
   server.close()
 })
 
@@ -91,7 +92,7 @@ test('stopped halfway, it deletes the accounts', async () => {
   program.signal('SIGINT')
   expect(await program.ended).toBe(1)
   expect(program.problems).toEqual(['Stopped.'])
-  expect(await accountsOf(program)).toEqual([null, null])
+  await expectNobodyLeft(program)
 })
 
 test('says in one line that there is no server, or another one', async () => {
