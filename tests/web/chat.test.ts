@@ -324,12 +324,12 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     }
   })
 
-  test.each([-20, 20])('a clock that is %i minutes ahead costs no refreshes', async (minutes) => {
+  test('a clock that is 20 minutes ahead costs no refreshes', async () => {
     const alice = await enter('Alice')
     await alice.page.addInitScript((ms) => {
       const now = Date.now
       Date.now = () => now() + ms
-    }, minutes * 60_000)
+    }, 20 * 60_000)
     await alice.page.reload()
     let refreshes = 0
     alice.page.on('request', (request) => {
