@@ -332,6 +332,28 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     }
   })
 
+  test('a clock that is 20 minutes ahead costs no refreshes', async () => {
+    const alice = await enter('Alice')
+    await alice.page.addInitScript((ms) => {
+      const now = Date.now
+      Date.now = () => now() + ms
+    }, 20 * 60_000)
+    await alice.page.reload()
+    let refreshes = 0
+    alice.page.on('request', (request) => {
+      if (request.postData()?.includes('"RefreshTokens"')) refreshes++
+    })
+    await signUp(alice)
+    await startChat(alice, [], 'Notes')
+    for (const text of ['one', 'two', 'three']) {
+      await say(alice, text)
+      await expect.poll(() => message(alice, text).locator('.when').count()).toBe(1)
+    }
+    await alice.page.reload()
+    await message(alice, 'three').waitFor()
+    expect(refreshes).toBe(0)
+  })
+
   test('a keyboard is enough, and what reads it aloud finds everything', async () => {
     const other = await app.register('alice')
     const bob = await app.register('bob')
