@@ -3,7 +3,7 @@ import { useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
 import { saveSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
-import { LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
 import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
@@ -78,7 +78,10 @@ function ConnectionStatus() {
 
 function LogOut() {
   const apollo = useApolloClient()
+  const { outbox } = useLive()
   async function logOut(): Promise<void> {
+    if (isAnythingUnsent(outbox) && !confirm('Some messages are not sent yet. Log out and lose them?')) return
+    outbox.dispose()
     // Here it ends whatever the server says: without a network its session is left to run out.
     await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
     sessionStorage.clear()

@@ -1,7 +1,13 @@
 import { useQuery } from '@apollo/client/react'
-import { useState } from 'react'
-import { type ChatRowFragment, ConversationDocument, type MessageRowFragment } from '../gql/graphql.ts'
+import { useEffect, useState } from 'react'
+import {
+  type ChatRowFragment,
+  ConversationDocument,
+  HomeDocument,
+  type MessageRowFragment,
+} from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
+import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { openChat } from '../route.ts'
 import { nameOf, titleOf } from '../words.ts'
 import { Avatar, PresenceWords } from './Avatar.tsx'
@@ -17,8 +23,15 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
   })
   const [replyTo, setReplyTo] = useState<MessageRowFragment | null>(null)
   const chat = data?.chat
+  const isGone = data?.chat === null
+  // Who was removed and added again has it in the list again, by the event.
+  const { data: home } = useQuery(HomeDocument)
+  const isListed = home?.viewer?.chats.edges.some(({ node }) => node.id === chatId) ?? false
+  useEffect(() => {
+    if (isGone && isListed) void refetch().catch(() => {})
+  }, [isGone, isListed, refetch])
+  useRetryWhenLive(chat == null && error, refetch)
   if (chat == null) {
-    const isGone = data?.chat === null
     return (
       <div className="notice soft">
         <p>
@@ -34,7 +47,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
           </button>
         )}
         {error && (
-          <button type="button" onClick={() => void refetch()}>
+          <button type="button" onClick={() => void refetch().catch(() => {})}>
             Try again
           </button>
         )}

@@ -1,9 +1,10 @@
 import { useApolloClient } from '@apollo/client/react'
-import { useEffect, useRef, useState } from 'react'
+import { memo, useEffect, useRef, useState } from 'react'
+import { reasonOf } from '../failure.ts'
 import {
   AddReactionDocument,
-  type ChatRowFragment,
   DeleteMessageDocument,
+  type FailureFragment,
   type MessageRowFragment,
   RemoveReactionDocument,
 } from '../gql/graphql.ts'
@@ -13,7 +14,7 @@ import { Quote } from './Quote.tsx'
 
 interface MessageItemProps {
   readonly message: MessageRowFragment
-  readonly chat: ChatRowFragment
+  readonly isGroup: boolean
   readonly viewerId: string
   /** Whether it is by the same person as the one before. */
   readonly goesOn: boolean
@@ -22,16 +23,18 @@ interface MessageItemProps {
   readonly onReply: (message: MessageRowFragment) => void
 }
 
-export function MessageItem(props: MessageItemProps) {
-  const { message, chat, viewerId, goesOn, isSeen, onReply } = props
+/** Drawn anew when it changes itself, not with each message that comes. */
+export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
+  const { message, isGroup, viewerId, goesOn, isSeen, onReply } = props
   const [isEditing, setEditing] = useState(false)
+  const acting = useActing(message)
   const item = useRef<HTMLLIElement>(null)
   if (message.system !== null) return <li className="system">{messageInWords(message)}</li>
   const isOwn = message.author?.id === viewerId
   const stands = message.deletedAt === null
   return (
     <li ref={item} className={`message${isOwn ? ' own' : ''}${goesOn ? ' goes-on' : ''}`}>
-      {!isOwn && !goesOn && chat.kind === 'GROUP' && <span className="author">{nameOf(message.author)}</span>}
+      {!isOwn && !goesOn && isGroup && <span className="author">{nameOf(message.author)}</span>}
       <div className="bubble">
         <span className="hidden">{isOwn ? 'You' : nameOf(message.author)}: </span>
         {stands && message.isReply && <Quote message={message.replyTo} />}
@@ -53,26 +56,32 @@ export function MessageItem(props: MessageItemProps) {
         </span>
       </div>
       {stands && !isEditing && (
-        <Actions message={message} isOwn={isOwn} onEdit={() => setEditing(true)} onReply={onReply} />
+        <Actions
+          message={message}
+          acting={acting}
+          isOwn={isOwn}
+          onEdit={() => setEditing(true)}
+          onReply={onReply}
+        />
       )}
-      {message.reactions.length > 0 && <Reactions message={message} />}
+      {message.reactions.length > 0 && <Reactions message={message} acting={acting} />}
+      <div role="alert">{acting.problem !== null && <p className="problem">{acting.problem}</p>}</div>
       {isSeen && <span className="seen">Seen</span>}
     </li>
   )
-}
+})
 
 const palette = ['👍', '❤️', '😂', '🎉', '😮', '😢']
 
 interface ActionsProps {
   readonly message: MessageRowFragment
+  readonly acting: Acting
   readonly isOwn: boolean
   readonly onEdit: () => void
   readonly onReply: (message: MessageRowFragment) => void
 }
 
-function Actions({ message, isOwn, onEdit, onReply }: ActionsProps) {
-  const apollo = useApolloClient()
-  const react = useReacting(message)
+function Actions({ message, acting, isOwn, onEdit, onReply }: ActionsProps) {
   const [isChoosing, setChoosing] = useState(false)
   const choices = useRef<HTMLFieldSetElement>(null)
   const opener = useRef<HTMLButtonElement>(null)
@@ -84,9 +93,7 @@ function Actions({ message, isOwn, onEdit, onReply }: ActionsProps) {
     opener.current?.focus()
   }
   function remove(): void {
-    if (!confirm('Delete this message for everyone?')) return
-    const variables = { messageId: message.id }
-    void apollo.mutate({ mutation: DeleteMessageDocument, variables }).catch(() => {})
+    if (confirm('Delete this message for everyone?')) acting.remove()
   }
   return (
     <div className={isChoosing ? 'tools open' : 'tools'}>
@@ -114,7 +121,7 @@ function Actions({ message, isOwn, onEdit, onReply }: ActionsProps) {
               type="button"
               key={emoji}
               onClick={() => {
-                react(emoji, true)
+                acting.react(emoji, true)
                 close()
               }}
             >
@@ -127,8 +134,7 @@ function Actions({ message, isOwn, onEdit, onReply }: ActionsProps) {
   )
 }
 
-function Reactions({ message }: { message: MessageRowFragment }) {
-  const react = useReacting(message)
+function Reactions({ message, acting }: { message: MessageRowFragment; acting: Acting }) {
   return (
     <ul className="reactions" aria-label="Reactions">
       {message.reactions.map(({ emoji, count, viewerHasReacted, users }) => {
@@ -141,7 +147,7 @@ function Reactions({ message }: { message: MessageRowFragment }) {
               aria-pressed={viewerHasReacted}
               aria-label={`${emoji} ${count}: ${names.join(', ')}${more}`}
               title={names.join(', ') + more}
-              onClick={() => react(emoji, !viewerHasReacted)}
+              onClick={() => acting.react(emoji, !viewerHasReacted)}
             >
               {emoji} {count}
             </button>
@@ -152,11 +158,43 @@ function Reactions({ message }: { message: MessageRowFragment }) {
   )
 }
 
-/** Shown once the server has it: its answer is the message with all its reactions. */
-function useReacting({ id: messageId }: MessageRowFragment) {
+interface Acting {
+  readonly react: (emoji: string, wanted: boolean) => void
+  readonly remove: () => void
+  /** Why the last one did not work. */
+  readonly problem: string | null
+}
+
+/** Shown once the server has it: its answer is the message as it is then. */
+function useActing({ id: messageId }: MessageRowFragment): Acting {
   const apollo = useApolloClient()
-  return (emoji: string, wanted: boolean) => {
-    const mutation = wanted ? AddReactionDocument : RemoveReactionDocument
-    void apollo.mutate({ mutation, variables: { messageId, emoji } }).catch(() => {})
+  const [problem, setProblem] = useState<string | null>(null)
+  async function tell(result: Promise<object | undefined>): Promise<void> {
+    setProblem(null)
+    try {
+      const outcome = await result
+      if (outcome !== undefined && 'reason' in outcome) setProblem(reasonOf(outcome as FailureFragment))
+    } catch {
+      setProblem('The server cannot be reached. Try again in a moment.')
+    }
+  }
+  return {
+    problem,
+    react(emoji, wanted) {
+      const variables = { messageId, emoji }
+      void tell(
+        wanted
+          ? apollo.mutate({ mutation: AddReactionDocument, variables }).then(({ data }) => data?.addReaction)
+          : apollo
+              .mutate({ mutation: RemoveReactionDocument, variables })
+              .then(({ data }) => data?.removeReaction),
+      )
+    },
+    remove() {
+      const variables = { messageId }
+      void tell(
+        apollo.mutate({ mutation: DeleteMessageDocument, variables }).then(({ data }) => data?.deleteMessage),
+      )
+    },
   }
 }

@@ -23,7 +23,7 @@ export function OutgoingItem({ outgoing }: { outgoing: Outgoing }) {
             Try again
           </button>
         )}
-        {state === 'refused' && (
+        {state !== 'sending' && (
           <button type="button" className="link" onClick={() => outbox.discard(clientMessageId)}>
             Discard
           </button>
