@@ -8,6 +8,7 @@ import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
 import { Conversation } from './Conversation.tsx'
+import { setLoggingOut } from './leaving.ts'
 import { NewChat } from './NewChat.tsx'
 import { PresenceWatch } from './PresenceWatch.tsx'
 
@@ -82,11 +83,13 @@ function LogOut() {
   async function logOut(): Promise<void> {
     if (isAnythingUnsent(outbox) && !confirm('Some messages are not sent yet. Log out and lose them?')) return
     outbox.dispose()
+    setLoggingOut(true)
     // Here it ends whatever the server says: without a network its session is left to run out.
     await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
     sessionStorage.clear()
     openChat(null, { replace: true })
     saveSession(null)
+    setTimeout(setLoggingOut, 0, false)
   }
   return (
     <button type="button" className="quiet" onClick={() => void logOut()}>

@@ -7,6 +7,7 @@ import {
   type MessageRowFragment,
 } from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
+import type { Outgoing } from '../live/outbox.ts'
 import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { openChat } from '../route.ts'
 import { nameOf, titleOf } from '../words.ts'
@@ -22,6 +23,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
     nextFetchPolicy: 'cache-first',
   })
   const [replyTo, setReplyTo] = useState<MessageRowFragment | null>(null)
+  const [draft, setDraft] = useState<Outgoing | null>(null)
   const chat = data?.chat
   const isGone = data?.chat === null
   // Who was removed and added again has it in the list again, by the event.
@@ -68,8 +70,8 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
           </p>
         </div>
       </header>
-      <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} />
-      <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} />
+      <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} onRewrite={setDraft} />
+      <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} draft={draft} />
     </section>
   )
 }

@@ -7,6 +7,7 @@ import {
   OlderMessagesDocument,
 } from '../gql/graphql.ts'
 import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
+import type { Outgoing } from '../live/outbox.ts'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
 import { OutgoingItem } from './OutgoingItem.tsx'
@@ -17,13 +18,14 @@ interface MessageListProps {
   readonly chat: Chat
   readonly viewerId: string
   readonly onReply: (message: MessageRowFragment) => void
+  readonly onRewrite: (outgoing: Outgoing) => void
 }
 
 /** As many are drawn at the end of a list that has more; the rest as one scrolls up. */
 const drawn = 200
 
 /** Oldest at the top. Older pages come as one scrolls up, and what one looks at stays where it is. */
-export function MessageList({ chat, viewerId, onReply }: MessageListProps) {
+export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListProps) {
   const all = chat.messages.edges.map(({ node }) => node)
   const [isAtEnd, setAtEnd] = useState(true)
   // The sequence of the first one that is drawn. It moves on at the end alone: nothing that is looked at goes away.
@@ -71,7 +73,7 @@ export function MessageList({ chat, viewerId, onReply }: MessageListProps) {
         )
       })}
       {outgoing.map((each) => (
-        <OutgoingItem key={each.clientMessageId} outgoing={each} />
+        <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
       ))}
     </ol>
   )

@@ -27,6 +27,8 @@ export function NewChat({ onClose }: { onClose: () => void }) {
   const [title, setTitle] = useState('')
   const [problem, setProblem] = useState<string | null>(null)
   const [isBusy, setBusy] = useState(false)
+  // Faster than the button is drawn anew.
+  const asked = useRef(false)
   const lost = useLostGroup((chatId) => {
     openChat(chatId)
     onClose()
@@ -44,7 +46,8 @@ export function NewChat({ onClose }: { onClose: () => void }) {
 
   async function begin(event: FormEvent): Promise<void> {
     event.preventDefault()
-    if (isBusy || lost.isSought) return
+    if (asked.current || lost.isSought) return
+    asked.current = true
     const [first] = chosen
     const isDirect = chosen.length === 1 && first !== undefined && title.trim() === ''
     const known = lost.knownChats()
@@ -74,6 +77,7 @@ export function NewChat({ onClose }: { onClose: () => void }) {
       if (isDirect) setProblem('The server cannot be reached. Try again in a moment.')
       else lost.seek(title.trim(), known)
     } finally {
+      asked.current = false
       setBusy(false)
     }
   }
