@@ -166,31 +166,69 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     expect(await texts(writer)).toEqual(['waits'])
     await message(writer, 'waits').getByRole('button', { name: 'Discard' }).click()
     await expect.poll(() => texts(writer)).toEqual([])
+    proxy.mend()
+    await expect.poll(() => page.getByRole('status').textContent(), { timeout: 20_000 }).toBe('')
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByRole('button', { name: 'Log in' }).waitFor()
     expect(asked).toHaveLength(2)
     expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
   })
 
-  test('who logs out without a network is told nothing; whose session was ended is', async () => {
+  test('whose session was ended is told so, and who logged out is not', async () => {
     const bob = await app.register('bob')
     const reader = await enter(bob)
     const { page } = reader
-    reader.offline()
-    await reader.context.setOffline(true)
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByRole('button', { name: 'Log in' }).waitFor()
     expect(await page.getByText('Your session has ended').count()).toBe(0)
-    await reader.context.setOffline(false)
     await page.getByRole('button', { name: 'Log in' }).click()
     await expect.poll(() => page.getByText('Required').count()).toBe(2)
     await logIn(reader, bob.username)
-    await bob.run('mutation { logoutAll: logoutOthers }').catch(() => {})
-    await page.evaluate(() => {
-      localStorage.removeItem('parley.session')
-      dispatchEvent(new StorageEvent('storage'))
-    })
+    await bob.run('mutation { revokeOtherSessions { revokedCount } }')
+    await page.reload()
     await page.getByText('Your session has ended. Log in again.').waitFor()
+    expect(reader.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
+  })
+
+  test('what comes while one reads farther up is announced, and counted in the tab', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    for (let i = 1; i <= 40; i++) await sendMessage(alice, chatId, `number ${i}`)
+    const reader = await enter(bob)
+    const { page } = reader
+    await expect.poll(() => page.title()).toBe('(40) Parley')
+    await openChat(reader, 'alice')
+    await message(reader, 'number 40').waitFor()
+    await expect.poll(() => page.title()).toBe('Parley')
+    await page.getByRole('list', { name: 'Messages' }).evaluate((list) => list.scrollTo(0, 300))
+    await sendMessage(alice, chatId, 'the newest')
+    await page.getByRole('button', { name: 'New messages' }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'New messages' }).count()).toBe(0)
+    await message(reader, 'the newest').waitFor()
+    await createGroupChat(bob, [], 'Notes')
+    await openChat(reader, 'Notes')
+    await say(reader, 'read by nobody')
+    await message(reader, 'read by nobody').locator('.when').waitFor()
+    expect(await page.getByText('Seen').count()).toBe(0)
+  })
+
+  test('where nothing hovers one button opens the actions of a message', async () => {
+    const bob = await app.register('bob')
+    await sendMessage(bob, await createGroupChat(bob, [], 'Notes'), 'hello')
+    const viewport = { width: 390, height: 700 }
+    const reader = await enter(bob, { viewport, isMobile: true, hasTouch: true })
+    const { page } = reader
+    await openChat(reader, 'Notes')
+    const actions = message(reader, 'hello').getByRole('button', { name: 'Actions' })
+    await actions.waitFor()
+    expect(await page.getByRole('button', { name: 'Reply' }).isVisible()).toBe(false)
+    await actions.tap()
+    await expectAccessible(reader)
+    await page.getByRole('button', { name: 'React' }).tap()
+    await page.getByRole('button', { name: '👍' }).tap()
+    await message(reader, 'hello').getByRole('button', { name: '👍 1' }).waitFor()
+    expect(await page.getByRole('button', { name: 'Reply' }).isVisible()).toBe(false)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
   })
 
   test('a text that is too long is told before it is sent', async () => {

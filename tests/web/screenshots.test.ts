@@ -79,10 +79,26 @@ describe.skipIf(!hasBrowser || !wanted)('screenshots', { timeout: 60_000 }, () =
     await page.emulateMedia({ colorScheme: 'dark' })
     await page.screenshot({ path: 'docs/images/web-dark.png' })
     await page.emulateMedia({ colorScheme: 'light' })
-    await page.setViewportSize({ width: 390, height: 700 })
-    await page.screenshot({ path: 'docs/images/web-narrow.png' })
-    await page.getByRole('button', { name: 'All chats' }).click()
-    await page.screenshot({ path: 'docs/images/web-narrow-list.png' })
+    const phone = { viewport: { width: 390, height: 700 }, isMobile: true, hasTouch: true }
+    const held = await openPage(browser, app.url, 'Alice', phone)
+    await logIn(held, alice.username)
+    await openChat(held, 'Saturday walk')
+    await message(held, 'sandwiches').waitFor()
+    await held.page.screenshot({ path: 'docs/images/web-narrow.png' })
+    await held.page.getByRole('button', { name: 'All chats' }).tap()
+    await held.page.screenshot({ path: 'docs/images/web-narrow-list.png' })
+    await held.page.goBack()
+    if (process.env['LOOK']) {
+      await message(held, 'hero').getByRole('button', { name: 'Actions' }).tap()
+      await held.page.screenshot({ path: '/tmp/look-touch.png' })
+      await message(person, 'hero').hover()
+      await page.screenshot({ path: '/tmp/look-hover.png' })
+      await message(person, 'hero').getByRole('button', { name: 'Edit' }).click()
+      await page.screenshot({ path: '/tmp/look-edit.png' })
+      await message(person, 'Me! What').hover()
+      await message(person, 'Me! What').getByRole('button', { name: 'React' }).click()
+      await page.screenshot({ path: '/tmp/look-react.png' })
+    }
     for (const name of ['sign-in', 'light', 'dark', 'narrow', 'narrow-list']) {
       expect(statSync(`docs/images/web-${name}.png`).size).toBeLessThan(150_000)
     }

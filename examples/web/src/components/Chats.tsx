@@ -1,9 +1,10 @@
 import { useApolloClient, useQuery } from '@apollo/client/react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
 import { saveSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
 import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { useIsVisible } from '../live/useIsVisible.ts'
 import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
@@ -40,6 +41,7 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
   return (
     <div className={chatId === null ? 'panes' : 'panes open'}>
       <PresenceWatch />
+      <Title openId={chatId} />
       <nav className="side" aria-label="Chats">
         <header>
           <Avatar id={viewer.id} name={viewer.displayName} />
@@ -65,6 +67,23 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
       {isNew && <NewChat onClose={() => setNew(false)} />}
     </div>
   )
+}
+
+/** How much is unread is told in the tab, too. What comes into the open chat is read as it comes. */
+function Title({ openId }: { openId: string | null }) {
+  const { data } = useQuery(HomeDocument)
+  const isVisible = useIsVisible()
+  const { unreadCount = 0, chats } = data?.viewer ?? {}
+  const open = chats?.edges.find(({ node }) => node.id === openId && isVisible)?.node
+  const isMuted = Date.parse(open?.viewerMembership.mutedUntil ?? '') > Date.now()
+  const unread = Math.max(0, unreadCount - (open === undefined || isMuted ? 0 : open.unreadCount))
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) Parley` : 'Parley'
+    return () => {
+      document.title = 'Parley'
+    }
+  }, [unread])
+  return null
 }
 
 /** There while something may be missing; empty otherwise, so that its filling is read out. */

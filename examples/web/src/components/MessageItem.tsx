@@ -10,6 +10,7 @@ import {
 } from '../gql/graphql.ts'
 import { messageInWords, nameOf, timeOf } from '../words.ts'
 import { EditMessage } from './EditMessage.tsx'
+import { Icon } from './Icon.tsx'
 import { Quote } from './Quote.tsx'
 
 interface MessageItemProps {
@@ -35,35 +36,37 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
   return (
     <li ref={item} className={`message${isOwn ? ' own' : ''}${goesOn ? ' goes-on' : ''}`}>
       {!isOwn && !goesOn && isGroup && <span className="author">{nameOf(message.author)}</span>}
-      <div className="bubble">
-        <span className="hidden">{isOwn ? 'You' : nameOf(message.author)}: </span>
-        {stands && message.isReply && <Quote message={message.replyTo} />}
-        {isEditing ? (
-          <EditMessage
+      <div className="beside">
+        <div className="bubble">
+          <span className="hidden">{isOwn ? 'You' : nameOf(message.author)}: </span>
+          {stands && message.isReply && <Quote message={message.replyTo} />}
+          {isEditing ? (
+            <EditMessage
+              message={message}
+              onDone={() => {
+                setEditing(false)
+                // The button that began it is there again by then.
+                requestAnimationFrame(() => item.current?.querySelector<HTMLElement>('.edit')?.focus())
+              }}
+            />
+          ) : (
+            <span className={stands ? 'text' : 'text gone'}>{messageInWords(message)}</span>
+          )}
+          <span className="when">
+            {message.editedAt !== null && stands && 'edited '}
+            <time dateTime={message.createdAt}>{timeOf(message.createdAt)}</time>
+          </span>
+        </div>
+        {stands && !isEditing && (
+          <Actions
             message={message}
-            onDone={() => {
-              setEditing(false)
-              // The button that began it is there again by then.
-              requestAnimationFrame(() => item.current?.querySelector<HTMLElement>('.edit')?.focus())
-            }}
+            acting={acting}
+            isOwn={isOwn}
+            onEdit={() => setEditing(true)}
+            onReply={onReply}
           />
-        ) : (
-          <span className={stands ? 'text' : 'text gone'}>{messageInWords(message)}</span>
         )}
-        <span className="when">
-          {message.editedAt !== null && stands && 'edited '}
-          <time dateTime={message.createdAt}>{timeOf(message.createdAt)}</time>
-        </span>
       </div>
-      {stands && !isEditing && (
-        <Actions
-          message={message}
-          acting={acting}
-          isOwn={isOwn}
-          onEdit={() => setEditing(true)}
-          onReply={onReply}
-        />
-      )}
       {message.reactions.length > 0 && <Reactions message={message} acting={acting} />}
       <div role="alert">{acting.problem !== null && <p className="problem">{acting.problem}</p>}</div>
       {isSeen && <span className="seen">Seen</span>}
@@ -82,37 +85,81 @@ interface ActionsProps {
 }
 
 function Actions({ message, acting, isOwn, onEdit, onReply }: ActionsProps) {
+  // Where nothing hovers the actions are behind a button of their own.
+  const [isOpen, setOpen] = useState(false)
   const [isChoosing, setChoosing] = useState(false)
+  const tools = useRef<HTMLDivElement>(null)
   const choices = useRef<HTMLFieldSetElement>(null)
   const opener = useRef<HTMLButtonElement>(null)
   useEffect(() => {
     if (isChoosing) choices.current?.querySelector('button')?.focus()
   }, [isChoosing])
+  useEffect(() => {
+    if (!isOpen && !isChoosing) return
+    const leave = ({ target }: Event) => {
+      if (target instanceof Node && tools.current?.contains(target)) return
+      setOpen(false)
+      setChoosing(false)
+    }
+    document.addEventListener('pointerdown', leave)
+    return () => document.removeEventListener('pointerdown', leave)
+  }, [isOpen, isChoosing])
   const close = () => {
     setChoosing(false)
+    setOpen(false)
     opener.current?.focus()
   }
   function remove(): void {
+    setOpen(false)
     if (confirm('Delete this message for everyone?')) acting.remove()
   }
   return (
-    <div className={isChoosing ? 'tools open' : 'tools'}>
-      <button type="button" ref={opener} aria-expanded={isChoosing} onClick={() => setChoosing(!isChoosing)}>
-        React
+    <div className={`tools${isOpen ? ' open' : ''}${isChoosing ? ' choosing' : ''}`} ref={tools}>
+      <button
+        type="button"
+        className="more"
+        aria-label="Actions"
+        aria-expanded={isOpen}
+        onClick={() => {
+          setOpen(!isOpen)
+          setChoosing(false)
+        }}
+      >
+        ⋯
       </button>
-      <button type="button" onClick={() => onReply(message)}>
-        Reply
-      </button>
-      {isOwn && (
-        <>
-          <button type="button" className="edit" onClick={onEdit}>
-            Edit
-          </button>
-          <button type="button" onClick={remove}>
-            Delete
-          </button>
-        </>
-      )}
+      <div className="choices">
+        <button
+          type="button"
+          ref={opener}
+          aria-label="React"
+          title="React"
+          aria-expanded={isChoosing}
+          onClick={() => setChoosing(!isChoosing)}
+        >
+          <Icon name="react" />
+        </button>
+        <button
+          type="button"
+          aria-label="Reply"
+          title="Reply"
+          onClick={() => {
+            setOpen(false)
+            onReply(message)
+          }}
+        >
+          <Icon name="reply" />
+        </button>
+        {isOwn && (
+          <>
+            <button type="button" className="edit" aria-label="Edit" title="Edit" onClick={onEdit}>
+              <Icon name="edit" />
+            </button>
+            <button type="button" aria-label="Delete" title="Delete" onClick={remove}>
+              <Icon name="delete" />
+            </button>
+          </>
+        )}
+      </div>
       {isChoosing && (
         <fieldset ref={choices} className="palette" onKeyDown={(event) => event.key === 'Escape' && close()}>
           <legend className="hidden">Reaction</legend>

@@ -8,6 +8,7 @@ import {
 } from '../gql/graphql.ts'
 import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
 import type { Outgoing } from '../live/outbox.ts'
+import { useIsVisible } from '../live/useIsVisible.ts'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
 import { OutgoingItem } from './OutgoingItem.tsx'
@@ -48,34 +49,49 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
   ])
   useMarkingRead(chat, last?.sequence ?? 0, isAtEnd)
   const lastRead = lastReadByOthers(chat, viewerId)
+  // The newest one that was in sight; what is newer and not one's own is announced.
+  const [seen, setSeen] = useState(last?.sequence ?? 0)
+  if (isAtEnd && last !== undefined && last.sequence > seen) setSeen(last.sequence)
+  const hasNew = messages.some(({ sequence, author }) => sequence > seen && author?.id !== viewerId)
   return (
-    <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
-      <li>
-        <OlderMessages chat={chat} list={list} hidden={hidden} onShowMore={showMore} />
-      </li>
-      {messages.map((message, index) => {
-        const day = dayOf(message.createdAt)
-        const before = messages[index - 1]
-        return (
-          <Fragment key={message.id}>
-            {(before === undefined || dayOf(before.createdAt) !== day) && <li className="day">{day}</li>}
-            <MessageItem
-              message={message}
-              isGroup={chat.kind === 'GROUP'}
-              viewerId={viewerId}
-              goesOn={
-                before !== undefined && before.author?.id === message.author?.id && before.system === null
-              }
-              isSeen={message.id === lastRead?.id}
-              onReply={onReply}
-            />
-          </Fragment>
-        )
-      })}
-      {outgoing.map((each) => (
-        <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
-      ))}
-    </ol>
+    <div className="scroller">
+      <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
+        <li>
+          <OlderMessages chat={chat} list={list} hidden={hidden} onShowMore={showMore} />
+        </li>
+        {messages.map((message, index) => {
+          const day = dayOf(message.createdAt)
+          const before = messages[index - 1]
+          return (
+            <Fragment key={message.id}>
+              {(before === undefined || dayOf(before.createdAt) !== day) && <li className="day">{day}</li>}
+              <MessageItem
+                message={message}
+                isGroup={chat.kind === 'GROUP'}
+                viewerId={viewerId}
+                goesOn={
+                  before !== undefined && before.author?.id === message.author?.id && before.system === null
+                }
+                isSeen={message.id === lastRead?.id}
+                onReply={onReply}
+              />
+            </Fragment>
+          )
+        })}
+        {outgoing.map((each) => (
+          <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
+        ))}
+      </ol>
+      {hasNew && !isAtEnd && (
+        <button
+          type="button"
+          className="main newer"
+          onClick={() => list.current?.scrollTo({ top: list.current.scrollHeight })}
+        >
+          New messages ↓
+        </button>
+      )}
+    </div>
   )
 }
 
@@ -198,12 +214,7 @@ function useStayingInPlace(
 /** Says that the newest message was read once it is in sight of somebody who looks. */
 function useMarkingRead(chat: Chat, newest: number, isAtEnd: boolean): void {
   const [markRead] = useMutation(MarkChatReadDocument)
-  const [isVisible, setVisible] = useState(document.visibilityState === 'visible')
-  useEffect(() => {
-    const look = () => setVisible(document.visibilityState === 'visible')
-    document.addEventListener('visibilitychange', look)
-    return () => document.removeEventListener('visibilitychange', look)
-  }, [])
+  const isVisible = useIsVisible()
   // While one catches up the newest changes all the time.
   const isLive = useLive().status === 'live'
   const isUnread = newest > chat.viewerMembership.lastReadSequence
