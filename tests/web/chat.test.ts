@@ -107,6 +107,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
 
     await message(alice, 'tomorow?').hover()
     await alice.page.getByRole('button', { name: 'Edit' }).click()
+    await expectAccessible(alice)
     await alice.page.getByLabel('Text of the message').fill('tomorrow?')
     await alice.page.keyboard.press('Enter')
     await message(bob, 'tomorrow?').getByText('edited').waitFor()

@@ -87,18 +87,6 @@ describe.skipIf(!hasBrowser || !wanted)('screenshots', { timeout: 60_000 }, () =
     await held.page.screenshot({ path: 'docs/images/web-narrow.png' })
     await held.page.getByRole('button', { name: 'All chats' }).tap()
     await held.page.screenshot({ path: 'docs/images/web-narrow-list.png' })
-    await held.page.goBack()
-    if (process.env['LOOK']) {
-      await message(held, 'hero').getByRole('button', { name: 'Actions' }).tap()
-      await held.page.screenshot({ path: '/tmp/look-touch.png' })
-      await message(person, 'hero').hover()
-      await page.screenshot({ path: '/tmp/look-hover.png' })
-      await message(person, 'hero').getByRole('button', { name: 'Edit' }).click()
-      await page.screenshot({ path: '/tmp/look-edit.png' })
-      await message(person, 'Me! What').hover()
-      await message(person, 'Me! What').getByRole('button', { name: 'React' }).click()
-      await page.screenshot({ path: '/tmp/look-react.png' })
-    }
     for (const name of ['sign-in', 'light', 'dark', 'narrow', 'narrow-list']) {
       expect(statSync(`docs/images/web-${name}.png`).size).toBeLessThan(150_000)
     }

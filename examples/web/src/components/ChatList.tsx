@@ -27,7 +27,7 @@ export function ChatList({ viewerId, openId }: { viewerId: string; openId: strin
         <button
           type="button"
           className="link"
-          onClick={() => void fetchMore({ variables: { after: endCursor } })}
+          onClick={() => void fetchMore({ variables: { after: endCursor } }).catch(() => {})}
         >
           Older chats
         </button>

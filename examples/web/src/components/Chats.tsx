@@ -20,7 +20,7 @@ export function Chats({ parley }: { parley: Parley }) {
     return (
       <main className="notice">
         <p role="alert">The server cannot be reached.</p>
-        <button type="button" className="main" onClick={() => void refetch()}>
+        <button type="button" className="main" onClick={() => void refetch().catch(() => {})}>
           Try again
         </button>
       </main>

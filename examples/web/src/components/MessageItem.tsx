@@ -68,7 +68,11 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
         )}
       </div>
       {message.reactions.length > 0 && <Reactions message={message} acting={acting} />}
-      <div role="alert">{acting.problem !== null && <p className="problem">{acting.problem}</p>}</div>
+      {acting.problem !== null && (
+        <p className="problem" role="alert">
+          {acting.problem}
+        </p>
+      )}
       {isSeen && <span className="seen">Seen</span>}
     </li>
   )
