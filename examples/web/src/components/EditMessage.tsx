@@ -9,7 +9,9 @@ export function EditMessage({ message, onDone }: { message: MessageRowFragment; 
   const [problem, setProblem] = useState<string | null>(null)
   const form = useRef<HTMLFormElement>(null)
   // It is higher than the message was.
-  useEffect(() => form.current?.scrollIntoView({ block: 'nearest' }), [])
+  useEffect(() => {
+    form.current?.scrollIntoView({ block: 'nearest' })
+  }, [])
   const [edit, { loading }] = useMutation(EditMessageDocument)
 
   async function save(event: FormEvent): Promise<void> {
