@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { pruneLog } from '../../src/events/retention.ts'
-import { startTestApp, type TestApp } from '../testkit/app.ts'
+import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import { createTestProxy } from '../testkit/proxy.ts'
@@ -52,6 +52,9 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     await signUp(person)
     return person
   }
+
+  const idOf = async (user: TestUser, { username }: Person): Promise<string> =>
+    (await user.run('query ($username: String!) { user(username: $username) { id } }', { username })).user.id
 
   test.each(['only', 'off'] as const)('it works with PERSISTED_OPERATIONS=%s', async (mode) => {
     const strict = await startTestApp({
@@ -106,6 +109,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
 
     await message(alice, 'tomorow?').hover()
     await alice.page.getByRole('button', { name: 'Edit' }).click()
+    await expectAccessible(alice)
     await alice.page.getByLabel('Text of the message').fill('tomorrow?')
     await alice.page.keyboard.press('Enter')
     await message(bob, 'tomorrow?').getByText('edited').waitFor()
@@ -182,11 +186,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       for (const text of expected) await say(alice, text)
       await expect.poll(() => texts(alice)).toEqual(['before', ...expected])
       await expect.poll(() => alice.page.locator('.message .state').count()).toBe(0)
-      const bobId = (
-        await carol.run('query ($username: String!) { user(username: $username) { id } }', {
-          username: bob.username,
-        })
-      ).user.id
+      const bobId = await idOf(carol, bob)
       await sendMessage(
         carol,
         await createDirectChat(carol, bobId),
@@ -206,6 +206,46 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
         .toEqual(['before', ...expected])
       await say(alice, 'after')
       await message(bob, 'after').waitFor()
+    } finally {
+      await proxy.dispose()
+    }
+  })
+
+  test('a thousand messages that were missed are all there, in order, each once', async () => {
+    const proxy = await createTestProxy(app.url)
+    try {
+      const alice = await app.register('alice')
+      const bob = await join('Bob', { url: proxy.url.replace(/\/$/, '') })
+      const chatId = await createDirectChat(alice, await idOf(alice, bob))
+      await sendMessage(alice, chatId, 'before')
+      await openChat(bob, 'alice')
+      await message(bob, 'before').waitFor()
+      bob.offline()
+      proxy.refuse()
+      await bob.page.getByRole('status').getByText('Reconnecting…').waitFor()
+      const sent: { text: string; sequence: number }[] = []
+      for (let i = 0; i < 1_000; i += 20) {
+        const some = Array.from({ length: 20 }, (_, j) => sendMessage(alice, chatId, `missed ${i + j}`))
+        sent.push(...((await Promise.all(some)) as unknown as typeof sent))
+      }
+      const all = ['before', ...sent.sort((a, b) => a.sequence - b.sequence).map(({ text }) => text)]
+      proxy.mend()
+      const list = bob.page.getByRole('list', { name: 'Messages' })
+      await expect.poll(() => bob.page.getByRole('status').textContent(), { timeout: 100_000 }).toBe('')
+      bob.online()
+      // What is far from sight is drawn when one goes there.
+      const end = await texts(bob)
+      expect(end).toEqual(all.slice(-end.length))
+      await expect
+        .poll(
+          async () => {
+            await list.evaluate((each) => each.scrollTo(0, 0))
+            return list.locator('.text').count()
+          },
+          { timeout: 20_000 },
+        )
+        .toBe(all.length)
+      expect(await texts(bob)).toEqual(all)
     } finally {
       await proxy.dispose()
     }

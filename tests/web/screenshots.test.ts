@@ -79,10 +79,14 @@ describe.skipIf(!hasBrowser || !wanted)('screenshots', { timeout: 60_000 }, () =
     await page.emulateMedia({ colorScheme: 'dark' })
     await page.screenshot({ path: 'docs/images/web-dark.png' })
     await page.emulateMedia({ colorScheme: 'light' })
-    await page.setViewportSize({ width: 390, height: 700 })
-    await page.screenshot({ path: 'docs/images/web-narrow.png' })
-    await page.getByRole('button', { name: 'All chats' }).click()
-    await page.screenshot({ path: 'docs/images/web-narrow-list.png' })
+    const phone = { viewport: { width: 390, height: 700 }, isMobile: true, hasTouch: true }
+    const held = await openPage(browser, app.url, 'Alice', phone)
+    await logIn(held, alice.username)
+    await openChat(held, 'Saturday walk')
+    await message(held, 'sandwiches').waitFor()
+    await held.page.screenshot({ path: 'docs/images/web-narrow.png' })
+    await held.page.getByRole('button', { name: 'All chats' }).tap()
+    await held.page.screenshot({ path: 'docs/images/web-narrow-list.png' })
     for (const name of ['sign-in', 'light', 'dark', 'narrow', 'narrow-list']) {
       expect(statSync(`docs/images/web-${name}.png`).size).toBeLessThan(150_000)
     }

@@ -3,16 +3,24 @@ import { useEffect, useState, useSyncExternalStore } from 'react'
 import { createParley, type Parley } from './apollo/client.ts'
 import { readSession, watchSession } from './apollo/session.ts'
 import { Chats } from './components/Chats.tsx'
+import { isLoggingOut } from './components/leaving.ts'
 import { SignIn } from './components/SignIn.tsx'
 
 /** Chats for whoever is logged in, and the way in for everybody else. */
 export function App() {
   const isLoggedIn = useSyncExternalStore(watchSession, () => readSession() !== null)
   const parley = useParley(isLoggedIn)
+  // Whoever logs out says so; otherwise the session was ended, or ran out.
+  const [before, setBefore] = useState(isLoggedIn)
+  const [hasEnded, setEnded] = useState(false)
+  if (before !== isLoggedIn) {
+    setBefore(isLoggedIn)
+    setEnded(!isLoggedIn && !isLoggingOut())
+  }
   if (parley === null) return null
   return (
     <ApolloProvider client={parley.apollo}>
-      {isLoggedIn ? <Chats parley={parley} /> : <SignIn />}
+      {isLoggedIn ? <Chats parley={parley} /> : <SignIn hasEnded={hasEnded} />}
     </ApolloProvider>
   )
 }

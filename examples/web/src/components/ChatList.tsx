@@ -2,6 +2,7 @@ import { useQuery } from '@apollo/client/react'
 import type { MouseEvent } from 'react'
 import { type ChatRowFragment, HomeDocument } from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
+import { useIsVisible } from '../live/useIsVisible.ts'
 import { addressOf, openChat } from '../route.ts'
 import { agoOf, messageInWords, nameOf, titleOf } from '../words.ts'
 import { Avatar } from './Avatar.tsx'
@@ -26,7 +27,7 @@ export function ChatList({ viewerId, openId }: { viewerId: string; openId: strin
         <button
           type="button"
           className="link"
-          onClick={() => void fetchMore({ variables: { after: endCursor } })}
+          onClick={() => void fetchMore({ variables: { after: endCursor } }).catch(() => {})}
         >
           Older chats
         </button>
@@ -36,7 +37,10 @@ export function ChatList({ viewerId, openId }: { viewerId: string; openId: strin
 }
 
 function Row({ chat, viewerId, isOpen }: { chat: ChatRowFragment; viewerId: string; isOpen: boolean }) {
-  const { unreadCount, lastMessage } = chat
+  const { lastMessage } = chat
+  const isVisible = useIsVisible()
+  // What comes into the open chat is read as it comes, or announced there.
+  const unreadCount = isOpen && isVisible ? 0 : chat.unreadCount
   function open(event: MouseEvent): void {
     // In a new tab or window the browser follows the link.
     if (event.ctrlKey || event.metaKey || event.shiftKey) return

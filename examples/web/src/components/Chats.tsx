@@ -1,13 +1,15 @@
 import { useApolloClient, useQuery } from '@apollo/client/react'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
 import { saveSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
-import { LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { useIsVisible } from '../live/useIsVisible.ts'
 import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
 import { Conversation } from './Conversation.tsx'
+import { setLoggingOut } from './leaving.ts'
 import { NewChat } from './NewChat.tsx'
 import { PresenceWatch } from './PresenceWatch.tsx'
 
@@ -18,7 +20,7 @@ export function Chats({ parley }: { parley: Parley }) {
     return (
       <main className="notice">
         <p role="alert">The server cannot be reached.</p>
-        <button type="button" className="main" onClick={() => void refetch()}>
+        <button type="button" className="main" onClick={() => void refetch().catch(() => {})}>
           Try again
         </button>
       </main>
@@ -39,6 +41,7 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
   return (
     <div className={chatId === null ? 'panes' : 'panes open'}>
       <PresenceWatch />
+      <Title openId={chatId} />
       <nav className="side" aria-label="Chats">
         <header>
           <Avatar id={viewer.id} name={viewer.displayName} />
@@ -66,6 +69,23 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
   )
 }
 
+/** How much is unread is told in the tab, too. What comes into the open chat is read as it comes. */
+function Title({ openId }: { openId: string | null }) {
+  const { data } = useQuery(HomeDocument)
+  const isVisible = useIsVisible()
+  const { unreadCount = 0, chats } = data?.viewer ?? {}
+  const open = chats?.edges.find(({ node }) => node.id === openId && isVisible)?.node
+  const isMuted = Date.parse(open?.viewerMembership.mutedUntil ?? '') > Date.now()
+  const unread = Math.max(0, unreadCount - (open === undefined || isMuted ? 0 : open.unreadCount))
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) Parley` : 'Parley'
+    return () => {
+      document.title = 'Parley'
+    }
+  }, [unread])
+  return null
+}
+
 /** There while something may be missing; empty otherwise, so that its filling is read out. */
 function ConnectionStatus() {
   const { status } = useLive()
@@ -78,12 +98,17 @@ function ConnectionStatus() {
 
 function LogOut() {
   const apollo = useApolloClient()
+  const { outbox } = useLive()
   async function logOut(): Promise<void> {
+    if (isAnythingUnsent(outbox) && !confirm('Some messages are not sent yet. Log out and lose them?')) return
+    outbox.dispose()
+    setLoggingOut(true)
     // Here it ends whatever the server says: without a network its session is left to run out.
     await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
     sessionStorage.clear()
     openChat(null, { replace: true })
     saveSession(null)
+    setTimeout(setLoggingOut, 0, false)
   }
   return (
     <button type="button" className="quiet" onClick={() => void logOut()}>

@@ -8,10 +8,15 @@ interface ComposerProps {
   readonly chatId: string
   readonly replyTo: MessageRowFragment | null
   readonly onReplied: () => void
+  /** A text to write anew: put before what is written there. */
+  readonly draft: { readonly text: string } | null
 }
 
+/** In code points, as the server counts. */
+const longest = 5_000
+
 /** Enter sends, Shift-Enter begins a new line. */
-export function Composer({ chatId, replyTo, onReplied }: ComposerProps) {
+export function Composer({ chatId, replyTo, onReplied, draft }: ComposerProps) {
   const { outbox } = useLive()
   const [text, setText] = useState('')
   const sayTyping = useSayingTyping(chatId)
@@ -19,9 +24,18 @@ export function Composer({ chatId, replyTo, onReplied }: ComposerProps) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: whoever opens a chat or begins an answer wants to write.
   useEffect(() => input.current?.focus({ preventScroll: true }), [chatId, replyTo])
 
+  const [taken, setTaken] = useState(draft)
+  if (draft !== null && draft !== taken) {
+    setTaken(draft)
+    setText(text === '' ? draft.text : `${draft.text}\n${text}`)
+  }
+  // biome-ignore lint/correctness/useExhaustiveDependencies: to the text that has just come.
+  useEffect(() => input.current?.focus({ preventScroll: true }), [taken])
+
+  const excess = [...text.trim()].length - longest
   function send(event: FormEvent): void {
     event.preventDefault()
-    if (text.trim() === '') return
+    if (text.trim() === '' || excess > 0) return
     outbox.send({ chatId, text, replyTo })
     setText('')
     sayTyping(false)
@@ -38,13 +52,18 @@ export function Composer({ chatId, replyTo, onReplied }: ComposerProps) {
           </button>
         </div>
       )}
+      <div role="alert">
+        {excess > 0 && (
+          <p className="problem">{`A message has at most ${longest.toLocaleString()} characters: ${excess.toLocaleString()} too many.`}</p>
+        )}
+      </div>
       <div className="line">
         <textarea
           ref={input}
           aria-label="Message"
           placeholder="Write a message"
           rows={1}
-          maxLength={10_000}
+          aria-invalid={excess > 0}
           value={text}
           onChange={(event) => {
             setText(event.target.value)
@@ -55,7 +74,7 @@ export function Composer({ chatId, replyTo, onReplied }: ComposerProps) {
             if (event.key === 'Escape') onReplied()
           }}
         />
-        <button type="submit" className="main" disabled={text.trim() === ''}>
+        <button type="submit" className="main" disabled={text.trim() === '' || excess > 0}>
           Send
         </button>
       </div>

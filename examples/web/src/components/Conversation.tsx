@@ -1,7 +1,14 @@
 import { useQuery } from '@apollo/client/react'
-import { useState } from 'react'
-import { type ChatRowFragment, ConversationDocument, type MessageRowFragment } from '../gql/graphql.ts'
+import { useEffect, useState } from 'react'
+import {
+  type ChatRowFragment,
+  ConversationDocument,
+  HomeDocument,
+  type MessageRowFragment,
+} from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
+import type { Outgoing } from '../live/outbox.ts'
+import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { openChat } from '../route.ts'
 import { nameOf, titleOf } from '../words.ts'
 import { Avatar, PresenceWords } from './Avatar.tsx'
@@ -16,9 +23,17 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
     nextFetchPolicy: 'cache-first',
   })
   const [replyTo, setReplyTo] = useState<MessageRowFragment | null>(null)
+  const [draft, setDraft] = useState<Outgoing | null>(null)
   const chat = data?.chat
+  const isGone = data?.chat === null
+  // Who was removed and added again has it in the list again, by the event.
+  const { data: home } = useQuery(HomeDocument)
+  const isListed = home?.viewer?.chats.edges.some(({ node }) => node.id === chatId) ?? false
+  useEffect(() => {
+    if (isGone && isListed) void refetch().catch(() => {})
+  }, [isGone, isListed, refetch])
+  useRetryWhenLive(chat == null && error, refetch)
   if (chat == null) {
-    const isGone = data?.chat === null
     return (
       <div className="notice soft">
         <p>
@@ -34,7 +49,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
           </button>
         )}
         {error && (
-          <button type="button" onClick={() => void refetch()}>
+          <button type="button" onClick={() => void refetch().catch(() => {})}>
             Try again
           </button>
         )}
@@ -55,8 +70,8 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
           </p>
         </div>
       </header>
-      <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} />
-      <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} />
+      <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} onRewrite={setDraft} />
+      <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} draft={draft} />
     </section>
   )
 }

@@ -1,5 +1,5 @@
 import { useMutation } from '@apollo/client/react'
-import { type FormEvent, useState } from 'react'
+import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { reasonOf } from '../failure.ts'
 import { EditMessageDocument, type MessageRowFragment } from '../gql/graphql.ts'
 
@@ -7,6 +7,11 @@ import { EditMessageDocument, type MessageRowFragment } from '../gql/graphql.ts'
 export function EditMessage({ message, onDone }: { message: MessageRowFragment; onDone: () => void }) {
   const [text, setText] = useState(message.text ?? '')
   const [problem, setProblem] = useState<string | null>(null)
+  const form = useRef<HTMLFormElement>(null)
+  // It is higher than the message was.
+  useEffect(() => {
+    form.current?.scrollIntoView({ block: 'nearest' })
+  }, [])
   const [edit, { loading }] = useMutation(EditMessageDocument)
 
   async function save(event: FormEvent): Promise<void> {
@@ -22,7 +27,7 @@ export function EditMessage({ message, onDone }: { message: MessageRowFragment; 
   }
 
   return (
-    <form className="edit-form" onSubmit={save}>
+    <form ref={form} className="edit-form" onSubmit={save}>
       <textarea
         aria-label="Text of the message"
         aria-invalid={problem !== null}

@@ -7,6 +7,8 @@ import {
   OlderMessagesDocument,
 } from '../gql/graphql.ts'
 import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
+import type { Outgoing } from '../live/outbox.ts'
+import { useIsVisible } from '../live/useIsVisible.ts'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
 import { OutgoingItem } from './OutgoingItem.tsx'
@@ -17,59 +19,102 @@ interface MessageListProps {
   readonly chat: Chat
   readonly viewerId: string
   readonly onReply: (message: MessageRowFragment) => void
+  readonly onRewrite: (outgoing: Outgoing) => void
 }
 
+/** As many are drawn at the end of a list that has more; the rest as one scrolls up. */
+const drawn = 200
+
 /** Oldest at the top. Older pages come as one scrolls up, and what one looks at stays where it is. */
-export function MessageList({ chat, viewerId, onReply }: MessageListProps) {
-  const messages = chat.messages.edges.map(({ node }) => node)
-  const sent = new Set(messages.map(({ clientMessageId }) => clientMessageId))
+export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListProps) {
+  const all = chat.messages.edges.map(({ node }) => node)
+  const [isAtEnd, setAtEnd] = useState(true)
+  // The sequence of the first one that is drawn. It moves on at the end alone: nothing that is looked at goes away.
+  const [from, setFrom] = useState(0)
+  let messages = all.filter(({ sequence }) => sequence >= from)
+  if (isAtEnd && messages.length > 2 * drawn) {
+    messages = messages.slice(-drawn)
+    setFrom(messages[0]?.sequence ?? 0)
+  }
+  const hidden = all.length - messages.length
+  const showMore = () => setFrom(all[Math.max(0, hidden - drawn)]?.sequence ?? 0)
+  const sent = new Set(all.map(({ clientMessageId }) => clientMessageId))
   // The event of a message may come before the answer to sending it.
   const outgoing = useOutgoing(chat.id).filter(({ clientMessageId }) => !sent.has(clientMessageId))
   const last = messages.at(-1)
   const list = useRef<HTMLOListElement>(null)
-  const isAtEnd = useStayingInPlace(list, messages[0]?.id, `${last?.id} ${outgoing.length}`, outgoing.length)
+  useStayingInPlace(list, messages[0]?.id, `${last?.id} ${outgoing.length}`, outgoing.length, [
+    isAtEnd,
+    setAtEnd,
+  ])
   useMarkingRead(chat, last?.sequence ?? 0, isAtEnd)
-  const readByOthers = Math.min(
-    ...chat.members.edges
-      .filter(({ node }) => node.user.id !== viewerId)
-      .map(({ node }) => node.lastReadSequence),
-  )
-  const lastRead = messages.findLast(
-    ({ author, sequence }) => author?.id === viewerId && sequence <= readByOthers,
-  )
+  const lastRead = lastReadByOthers(chat, viewerId)
+  // The newest one that was in sight; what is newer and not one's own is announced.
+  const [seen, setSeen] = useState(last?.sequence ?? 0)
+  if (isAtEnd && last !== undefined && last.sequence > seen) setSeen(last.sequence)
+  const hasNew = messages.some(({ sequence, author }) => sequence > seen && author?.id !== viewerId)
   return (
-    <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
-      <li>
-        <OlderMessages chat={chat} list={list} />
-      </li>
-      {messages.map((message, index) => {
-        const day = dayOf(message.createdAt)
-        const before = messages[index - 1]
-        return (
-          <Fragment key={message.id}>
-            {(before === undefined || dayOf(before.createdAt) !== day) && <li className="day">{day}</li>}
-            <MessageItem
-              message={message}
-              chat={chat}
-              viewerId={viewerId}
-              goesOn={
-                before !== undefined && before.author?.id === message.author?.id && before.system === null
-              }
-              isSeen={message.id === lastRead?.id}
-              onReply={onReply}
-            />
-          </Fragment>
-        )
-      })}
-      {outgoing.map((each) => (
-        <OutgoingItem key={each.clientMessageId} outgoing={each} />
-      ))}
-    </ol>
+    <div className="scroller">
+      <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
+        <li>
+          <OlderMessages chat={chat} list={list} hidden={hidden} onShowMore={showMore} />
+        </li>
+        {messages.map((message, index) => {
+          const day = dayOf(message.createdAt)
+          const before = messages[index - 1]
+          return (
+            <Fragment key={message.id}>
+              {(before === undefined || dayOf(before.createdAt) !== day) && <li className="day">{day}</li>}
+              <MessageItem
+                message={message}
+                isGroup={chat.kind === 'GROUP'}
+                viewerId={viewerId}
+                goesOn={
+                  before !== undefined && before.author?.id === message.author?.id && before.system === null
+                }
+                isSeen={message.id === lastRead?.id}
+                onReply={onReply}
+              />
+            </Fragment>
+          )
+        })}
+        {outgoing.map((each) => (
+          <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
+        ))}
+      </ol>
+      {hasNew && !isAtEnd && (
+        <button
+          type="button"
+          className="main newer"
+          onClick={() => list.current?.scrollTo({ top: list.current.scrollHeight })}
+        >
+          New messages ↓
+        </button>
+      )}
+    </div>
   )
 }
 
-/** Comes into sight at the top, and fetches the page before. */
-function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLOListElement | null> }) {
+/** The viewer's newest message that everybody else has read; undefined too where not all others are known. */
+function lastReadByOthers({ members, messages }: Chat, viewerId: string): MessageRowFragment | undefined {
+  const others = members.edges.map(({ node }) => node).filter(({ user }) => user.id !== viewerId)
+  if (others.length === 0 || members.pageInfo.hasNextPage) return undefined
+  const readByAll = Math.min(...others.map(({ lastReadSequence }) => lastReadSequence))
+  return messages.edges
+    .map(({ node }) => node)
+    .findLast(({ author, sequence }) => author?.id === viewerId && sequence <= readByAll)
+}
+
+interface OlderMessagesProps {
+  readonly chat: Chat
+  readonly list: React.RefObject<HTMLOListElement | null>
+  /** How many are known that are not drawn. */
+  readonly hidden: number
+  readonly onShowMore: () => void
+}
+
+/** Comes into sight at the top, and shows what is there of older messages, or fetches the page before. */
+function OlderMessages({ chat, list, hidden, onShowMore }: OlderMessagesProps) {
   const apollo = useApolloClient()
   const mark = useRef<HTMLDivElement>(null)
   const [failed, setFailed] = useState(false)
@@ -81,11 +126,12 @@ function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLO
   const { hasPreviousPage, startCursor } = chat.messages.pageInfo
   // biome-ignore lint/correctness/useExhaustiveDependencies: after each load it looks again whether more is needed.
   useEffect(() => {
-    if (!hasPreviousPage || failed || mark.current === null) return
+    if ((hidden === 0 && (!hasPreviousPage || failed)) || mark.current === null) return
     let loading = false
     const load = () => {
       if (loading) return
       loading = true
+      if (hidden > 0) return onShowMore()
       const variables = { chatId: chat.id, before: startCursor }
       apollo
         .query({ query: OlderMessagesDocument, variables, fetchPolicy: 'network-only' })
@@ -99,14 +145,14 @@ function OlderMessages({ chat, list }: { chat: Chat; list: React.RefObject<HTMLO
     })
     observer.observe(mark.current)
     return () => observer.disconnect()
-  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list])
+  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list, hidden])
   return (
     <div ref={mark} className="older soft">
-      {failed ? (
+      {failed && hidden === 0 ? (
         <button type="button" className="link" onClick={() => setFailed(false)}>
           Load older messages
         </button>
-      ) : hasPreviousPage ? (
+      ) : hasPreviousPage || hidden > 0 ? (
         'Loading older messages…'
       ) : (
         'The beginning of this chat'
@@ -120,16 +166,15 @@ const nearEnd = 80
 
 /**
  * Keeps what is looked at where it is when older messages come above it, and stays at the end when newer ones come below;
- * goes there when something was sent.
- * @returns whether the end is in sight
+ * goes there when something was sent. It says whether the end is in sight.
  */
 function useStayingInPlace(
   list: React.RefObject<HTMLOListElement | null>,
   first: string | undefined,
   end: string,
   outgoing: number,
-): boolean {
-  const [isAtEnd, setAtEnd] = useState(true)
+  [isAtEnd, setAtEnd]: [boolean, (isAtEnd: boolean) => void],
+): void {
   const known = useRef({ first, fromEnd: 0, outgoing })
   useEffect(() => {
     const element = list.current
@@ -151,7 +196,7 @@ function useStayingInPlace(
       observer.disconnect()
       element.removeEventListener('scroll', look)
     }
-  }, [list])
+  }, [list, setAtEnd])
   // biome-ignore lint/correctness/useExhaustiveDependencies: `end` says that something came below.
   useLayoutEffect(() => {
     const element = list.current
@@ -164,22 +209,18 @@ function useStayingInPlace(
     }
     known.current = { first, fromEnd: element.scrollHeight - element.scrollTop, outgoing }
   }, [list, first, end, outgoing])
-  return isAtEnd
 }
 
 /** Says that the newest message was read once it is in sight of somebody who looks. */
 function useMarkingRead(chat: Chat, newest: number, isAtEnd: boolean): void {
   const [markRead] = useMutation(MarkChatReadDocument)
-  const [isVisible, setVisible] = useState(document.visibilityState === 'visible')
-  useEffect(() => {
-    const look = () => setVisible(document.visibilityState === 'visible')
-    document.addEventListener('visibilitychange', look)
-    return () => document.removeEventListener('visibilitychange', look)
-  }, [])
+  const isVisible = useIsVisible()
+  // While one catches up the newest changes all the time.
+  const isLive = useLive().status === 'live'
   const isUnread = newest > chat.viewerMembership.lastReadSequence
   useEffect(() => {
-    if (!isUnread || !isAtEnd || !isVisible) return
+    if (!isUnread || !isAtEnd || !isVisible || !isLive) return
     // What is lost here the next message makes good.
     markRead({ variables: { chatId: chat.id, sequence: newest } }).catch(() => {})
-  }, [markRead, chat.id, newest, isUnread, isAtEnd, isVisible])
+  }, [markRead, chat.id, newest, isUnread, isAtEnd, isVisible, isLive])
 }

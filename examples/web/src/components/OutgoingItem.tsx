@@ -5,7 +5,8 @@ import { Quote } from './Quote.tsx'
 const words = { sending: 'Sending…', waiting: 'Not sent yet: waiting for the network', refused: 'Not sent' }
 
 /** A message that the server has not confirmed. */
-export function OutgoingItem({ outgoing }: { outgoing: Outgoing }) {
+export function OutgoingItem(props: { outgoing: Outgoing; onRewrite: (outgoing: Outgoing) => void }) {
+  const { outgoing, onRewrite } = props
   const { outbox } = useLive()
   const { clientMessageId, text, replyTo, state, reason } = outgoing
   return (
@@ -24,6 +25,18 @@ export function OutgoingItem({ outgoing }: { outgoing: Outgoing }) {
           </button>
         )}
         {state === 'refused' && (
+          <button
+            type="button"
+            className="link"
+            onClick={() => {
+              outbox.discard(clientMessageId)
+              onRewrite(outgoing)
+            }}
+          >
+            Edit
+          </button>
+        )}
+        {state !== 'sending' && (
           <button type="button" className="link" onClick={() => outbox.discard(clientMessageId)}>
             Discard
           </button>

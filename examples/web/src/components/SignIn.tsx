@@ -13,9 +13,10 @@ const fieldOfCode: Partial<Record<FailureFragment['code'], string>> = {
   EMAIL_TAKEN: 'email',
 }
 
-export function SignIn() {
+export function SignIn({ hasEnded }: { hasEnded: boolean }) {
   const [isNew, setNew] = useState(false)
   const [failure, setFailure] = useState<FailureFragment | null>(null)
+  const [missing, setMissing] = useState<readonly string[]>([])
   const [isUnreachable, setUnreachable] = useState(false)
   const [login, { loading: loggingIn }] = useMutation(LoginDocument, { context: anonymous })
   const [register, { loading: registering }] = useMutation(RegisterDocument, { context: anonymous })
@@ -23,8 +24,9 @@ export function SignIn() {
   const form = useRef<HTMLFormElement>(null)
   // To the first field that has something to mend.
   useEffect(() => {
-    if (failure !== null) form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
-  }, [failure])
+    if (failure !== null || missing.length > 0)
+      form.current?.querySelector<HTMLElement>('[aria-invalid=true]')?.focus()
+  }, [failure, missing])
 
   async function submit(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault()
@@ -32,6 +34,10 @@ export function SignIn() {
     const value = (name: string) => String(entered.get(name) ?? '')
     setFailure(null)
     setUnreachable(false)
+    // What is wrong with a new account the server says better; of a login it says no more than that it is wrong.
+    const empty = isNew ? [] : ['identifier', 'password'].filter((name) => value(name) === '')
+    setMissing(empty)
+    if (empty.length > 0) return
     try {
       const result = isNew
         ? (await register({ variables: { input: registration(value) } })).data?.register
@@ -45,6 +51,7 @@ export function SignIn() {
   }
 
   const problemOf = (field: string) => {
+    if (missing.includes(field)) return 'Required'
     if (failure === null) return null
     if (fieldOfCode[failure.code] === field) return failure.reason
     return issuesOf(failure).find(({ path }) => path[0] === field)?.message ?? null
@@ -56,6 +63,11 @@ export function SignIn() {
         <h1>
           <Logo /> Parley
         </h1>
+        {hasEnded && (
+          <p className="ended" role="status">
+            Your session has ended. Log in again.
+          </p>
+        )}
         <p className="soft">{isNew ? 'Make an account and start talking.' : 'Log in to go on talking.'}</p>
         {isNew ? (
           <>
@@ -112,6 +124,7 @@ export function SignIn() {
             onClick={() => {
               setNew(!isNew)
               setFailure(null)
+              setMissing([])
             }}
           >
             {isNew ? 'Log in instead' : 'Make an account'}

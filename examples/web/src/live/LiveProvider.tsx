@@ -44,6 +44,15 @@ export function LiveProvider(props: { parley: Parley; userId: string; children: 
       }),
     [parley, userId, typing, outbox, status, news],
   )
+  useEffect(() => {
+    outbox.start()
+    return outbox.dispose
+  }, [outbox])
+  useEffect(() => {
+    const warn = (event: BeforeUnloadEvent) => isAnythingUnsent(outbox) && event.preventDefault()
+    addEventListener('beforeunload', warn)
+    return () => removeEventListener('beforeunload', warn)
+  }, [outbox])
   useSubscription(TypingDocument, {
     ignoreResults: true,
     fetchPolicy: 'no-cache',
@@ -66,6 +75,11 @@ export function useLive(): Live {
   const live = useContext(LiveContext)
   if (live === null) throw new Error('There is no LiveProvider around this.')
   return live
+}
+
+/** It would be lost with the tab. */
+export function isAnythingUnsent(outbox: Outbox): boolean {
+  return outbox.read().some(({ state }) => state !== 'refused')
 }
 
 const nobody: readonly never[] = []

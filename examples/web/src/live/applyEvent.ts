@@ -18,6 +18,15 @@ export function applyEvent(cache: ApolloCache, event: LiveEvent): void {
   })
 }
 
+/** As `applyEvent`, of several in their order: whoever watches the cache hears of them once. */
+export function applyEvents(cache: ApolloCache, events: readonly LiveEvent[]): void {
+  cache.batch({
+    update() {
+      for (const event of events) applyEvent(cache, event)
+    },
+  })
+}
+
 /** Everything that an event carries and that has an id replaces what the cache had of it. */
 function takeOver(cache: ApolloCache, event: LiveEvent): void {
   cache.write({ dataId: 'ROOT_SUBSCRIPTION', query: EventsDocument, result: { events: event } })

@@ -2,7 +2,7 @@ import type { ApolloClient } from '@apollo/client'
 import type { Parley } from '../apollo/client.ts'
 import { codeOf } from '../apollo/links.ts'
 import { EventsDocument, HomeDocument } from '../gql/graphql.ts'
-import { applyEvent, type LiveEvent } from './applyEvent.ts'
+import { applyEvents, type LiveEvent } from './applyEvent.ts'
 import { waitForNetwork } from './socket.ts'
 
 /** `live`: everything that has happened is shown. `reconnecting`: something may be missing still. */
@@ -14,6 +14,11 @@ export interface Follower {
   onEvent(event: LiveEvent): void
 }
 
+/** What comes within this time of what was shown last waits for it, and is shown together. */
+const gatherMs = 50
+/** So many are shown at once, lest the page stand still for long. */
+const gatherMost = 250
+
 /**
  * Fetches the state together with the place in the log that it belongs to, and applies every event behind that place,
  * over lost connections, each once. Where the log does not reach back far enough the state is fetched again.
@@ -22,6 +27,39 @@ export function followEvents({ apollo, socket }: Parley, follower: Follower): ()
   let stopped = false
   let cursor: string | null = null
   let stopSubscription = () => {}
+  let isLive = false
+  let arrived: LiveEvent[] = []
+  let appliedAt = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  /** All that has arrived in one go: each change of the cache draws the lists anew. */
+  function apply(): void {
+    clearTimeout(timer)
+    timer = undefined
+    const events = arrived
+    arrived = []
+    const last = events.at(-1)
+    if (last === undefined || stopped) return
+    applyEvents(apollo.cache, events)
+    cursor = last.cursor
+    for (const event of events) {
+      if (event.__typename === 'CaughtUp') tell('live')
+      follower.onEvent(event)
+    }
+    appliedAt = performance.now()
+  }
+
+  function tell(status: LiveStatus): void {
+    isLive = status === 'live'
+    follower.onStatus(status)
+  }
+
+  function take(event: LiveEvent): void {
+    arrived.push(event)
+    const isQuiet = performance.now() - appliedAt > gatherMs
+    if (event.__typename === 'CaughtUp' || arrived.length >= gatherMost || (isLive && isQuiet)) apply()
+    else timer ??= setTimeout(apply, gatherMs)
+  }
 
   /** Until the subscription ends, for whatever reason. */
   const subscribe = (after: string) =>
@@ -32,10 +70,7 @@ export function followEvents({ apollo, socket }: Parley, follower: Follower): ()
           next({ data, error }) {
             if (error) return reject(error)
             if (data == null) return
-            applyEvent(apollo.cache, data.events)
-            cursor = data.events.cursor
-            if (data.events.__typename === 'CaughtUp') follower.onStatus('live')
-            follower.onEvent(data.events)
+            take(data.events)
           },
           error: reject,
           complete: resolve,
@@ -52,9 +87,12 @@ export function followEvents({ apollo, socket }: Parley, follower: Follower): ()
         cursor ??= await fetchState(apollo)
         if (cursor === null) return
         await subscribe(cursor)
+        apply()
       } catch (error) {
         if (stopped) return
-        follower.onStatus('reconnecting')
+        // What has arrived counts: the next subscription begins behind it.
+        apply()
+        tell('reconnecting')
         if (codeOf(error) === 'CURSOR_EXPIRED') {
           cursor = null
           forgetLists(apollo)
@@ -66,11 +104,12 @@ export function followEvents({ apollo, socket }: Parley, follower: Follower): ()
   }
 
   const stopWatching = socket.watch((open) => {
-    if (!open && !stopped) follower.onStatus('reconnecting')
+    if (!open && !stopped) tell('reconnecting')
   })
   void follow()
   return () => {
     stopped = true
+    clearTimeout(timer)
     stopWatching()
     stopSubscription()
   }

@@ -15,6 +15,7 @@ export function addMessage(
   cache: ApolloCache,
   { cursor, node }: { readonly cursor: string; readonly node: MessageRowFragment },
 ): void {
+  if (appendMessage(cache, cursor, node)) return
   const edge = { __typename: 'MessageEdge' as const, cursor, node }
   cache.writeFragment<NewestMessagesFragment>({
     id: idOf(cache, node.chat),
@@ -29,6 +30,37 @@ export function addMessage(
       },
     },
   })
+}
+
+/**
+ * The common case, and the cheap one: a message newer than all of the list, which the cache has already. Merging it as a
+ * page would go through the whole list for each of a thousand that were missed.
+ * @returns whether it is in the list now
+ */
+function appendMessage(cache: ApolloCache, cursor: string, node: MessageRowFragment): boolean {
+  const ref = idOf(cache, node)
+  let appended = false
+  cache.modify<Record<string, StoredConnection>>({
+    id: idOf(cache, node.chat),
+    fields: {
+      messages: (list, { readField, canRead, toReference }) => {
+        const { edges, ...rest } = list as StoredConnection
+        // Not always the newest: pages are stored as they came. It says that the list goes back far enough.
+        const last = edges.at(-1)
+        const message = toReference(ref)
+        if (last === undefined || message === undefined || !canRead(message)) return list as StoredConnection
+        if (edges.some((edge) => edge.node.__ref === ref)) {
+          appended = true
+          return list as StoredConnection
+        }
+        const newest = readField<number>('sequence', last.node)
+        if (newest === undefined || newest >= node.sequence) return list as StoredConnection
+        appended = true
+        return { ...rest, edges: [...edges, { __typename: 'MessageEdge', cursor, node: message }] }
+      },
+    },
+  })
+  return appended
 }
 
 /** Puts a chat, which the cache has already, into the viewer's list. Where it belongs there its activity says. */

@@ -1,4 +1,4 @@
-import type { ApolloClient } from '@apollo/client'
+import { type ApolloClient, CombinedGraphQLErrors, ServerError } from '@apollo/client'
 import { reasonOf } from '../failure.ts'
 import { type MessageRowFragment, SendMessageDocument } from '../gql/graphql.ts'
 import { addMessage } from './lists.ts'
@@ -24,47 +24,76 @@ export interface Outbox extends Pick<Store<readonly Outgoing[]>, 'read' | 'watch
   discard(clientMessageId: string): void
   /** The network is back. */
   flush(): void
+  /** Sends what waits, and what comes, until `dispose`. */
+  start(): void
   dispose(): void
 }
 
 const longestWaitMs = 15_000
 
-/** Sends messages one after the other, so that their order stays, and repeats what the network swallowed. */
+/** So often an answer that says no more than that it did not work is taken for chance. */
+const mostAnswers = 3
+
+/**
+ * Sends messages, those of a chat one after the other so that their order stays, and repeats what the network swallowed.
+ * One that cannot pass holds up nothing for long.
+ */
 export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
   const key = `parley.outbox.${userId}`
   const store = createStore<readonly Outgoing[]>(restore(key))
-  let attempt = 0
-  let working = false
-  let disposed = false
-  let wake = () => {}
+  const working = new Set<string>()
+  const attempts = new Map<string, number>()
+  const answers = new Map<string, number>()
+  const sleepers: (() => void)[] = []
+  let disposed = true
 
   function write(messages: readonly Outgoing[]): void {
-    sessionStorage.setItem(key, JSON.stringify(messages))
+    if (messages.length > 0) sessionStorage.setItem(key, JSON.stringify(messages))
+    else sessionStorage.removeItem(key)
     store.write(messages)
   }
   const remove = (id: string) => write(store.read().filter((each) => each.clientMessageId !== id))
   const change = (id: string, values: Partial<Outgoing>) =>
     write(store.read().map((each) => (each.clientMessageId === id ? { ...each, ...values } : each)))
 
-  async function work(): Promise<void> {
-    if (working) return
-    working = true
+  function wake(): void {
+    for (const each of sleepers.splice(0)) each()
+  }
+
+  function work(): void {
+    for (const chatId of new Set(store.read().map((each) => each.chatId))) void workOn(chatId)
+  }
+
+  async function workOn(chatId: string): Promise<void> {
+    if (working.has(chatId)) return
+    working.add(chatId)
     for (;;) {
-      const next = store.read().find(({ state }) => state !== 'refused')
+      const next = store.read().find((each) => each.chatId === chatId && each.state !== 'refused')
       if (next === undefined || disposed) break
       const { clientMessageId: id } = next
       change(id, { state: 'sending' })
       try {
         await deliver(next)
-        attempt = 0
-      } catch {
+        attempts.delete(chatId)
+      } catch (error) {
+        if (disposed) break
+        const answer = answerOf(error)
+        const count = (answers.get(id) ?? 0) + (answer === null ? 0 : 1)
+        answers.set(id, count)
+        if (answer !== null && count >= mostAnswers) {
+          answers.delete(id)
+          change(id, { state: 'refused', reason: answer })
+          continue
+        }
         // Whether it got there nobody knows. Sent again under the same id it is there once either way.
-        if (store.read().some((each) => each.clientMessageId === id)) change(id, { state: 'waiting' })
-        const pause = waitForNetwork(Math.min(500 * 2 ** attempt++, longestWaitMs))
-        await Promise.race([pause, new Promise<void>((resolve) => (wake = resolve))])
+        change(id, { state: 'waiting' })
+        const attempt = attempts.get(chatId) ?? 0
+        attempts.set(chatId, attempt + 1)
+        const pause = waitForNetwork(Math.min(500 * 2 ** attempt, longestWaitMs))
+        await Promise.race([pause, new Promise<void>((resolve) => sleepers.push(resolve))])
       }
     }
-    working = false
+    working.delete(chatId)
   }
 
   async function deliver({ clientMessageId, chatId, text, replyTo }: Outgoing): Promise<void> {
@@ -82,24 +111,31 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
     }
   }
 
-  void work()
   return {
     read: store.read,
     watch: store.watch,
     send(message) {
       const clientMessageId = newId()
       write([...store.read(), { ...message, clientMessageId, state: 'sending', reason: null }])
-      void work()
+      work()
     },
     tryAgain(id) {
       change(id, { state: 'sending', reason: null })
       wake()
-      void work()
+      work()
     },
-    discard: remove,
-    flush() {
-      attempt = 0
+    discard(id) {
+      remove(id)
       wake()
+    },
+    flush() {
+      attempts.clear()
+      wake()
+      work()
+    },
+    start() {
+      disposed = false
+      work()
     },
     dispose() {
       disposed = true
@@ -107,6 +143,16 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
     },
   }
 }
+
+/** What a server answered that will hardly answer otherwise; null where none did, or none that had time. */
+function answerOf(error: unknown): string | null {
+  if (CombinedGraphQLErrors.is(error)) return error.errors[0]?.message ?? 'The server could not do it.'
+  if (!ServerError.is(error) || passing.has(error.statusCode)) return null
+  return `The server answered with status ${error.statusCode}.`
+}
+
+/** A server that starts, is busy, or does not know the session just now. */
+const passing = new Set([401, 408, 425, 429, 502, 503, 504])
 
 function restore(key: string): Outgoing[] {
   return JSON.parse(sessionStorage.getItem(key) ?? '[]') as Outgoing[]

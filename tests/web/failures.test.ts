@@ -1,0 +1,289 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
+import { hasBrowser, startBrowser } from '../testkit/browser.ts'
+import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
+import { AddChatMembers, RemoveChatMember } from '../testkit/operations.ts'
+import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
+import {
+  buildWebApp,
+  expectAccessible,
+  logIn,
+  message,
+  openChat,
+  openPage,
+  type Person,
+  row,
+  say,
+  texts,
+} from './people.ts'
+
+describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_000 }, () => {
+  let app: TestApp
+  let browser: Browser
+  let proxy: TestProxy
+  let present: Person[] = []
+
+  beforeAll(async () => {
+    buildWebApp()
+    ;[app, browser] = await Promise.all([startTestApp({ config: { webApp: true } }), startBrowser()])
+    proxy = await createTestProxy(app.url)
+  }, 60_000)
+  afterEach(async () => {
+    const complaints = present.flatMap((each) => each.complaints)
+    await Promise.all(present.map(({ context }) => context.close()))
+    present = []
+    proxy.mend()
+    expect(complaints).toEqual([])
+  })
+  afterAll(async () => {
+    await browser?.close()
+    await proxy?.dispose()
+    await app?.dispose()
+  })
+
+  /** At the proxy. */
+  async function enter(user: TestUser, options: Parameters<typeof openPage>[3] = {}): Promise<Person> {
+    const person = await openPage(browser, proxy.url.replace(/\/$/, ''), user.username, options)
+    present.push(person)
+    await logIn(person, user.username)
+    return person
+  }
+
+  async function goOffline(person: Person): Promise<void> {
+    person.offline()
+    proxy.refuse()
+    await person.page.getByRole('status').getByText('Reconnecting…').waitFor()
+  }
+
+  const pair = () => Promise.all([app.register('alice'), app.register('bob')])
+  const isOperation = (body: string | null, name: string) => body?.includes(`"${name}"`) ?? false
+
+  test('who is removed from the group that is open, and added again, has it again', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createGroupChat(alice, [bob.id], 'Walks')
+    await sendMessage(alice, chatId, 'hello')
+    const reader = await enter(bob)
+    await openChat(reader, 'Walks')
+    await message(reader, 'hello').waitFor()
+    for (let i = 0; i < 2; i++) {
+      await alice.run(RemoveChatMember, { input: { chatId, userId: bob.id } })
+      await reader.page.getByText('There is no such chat').waitFor()
+      await alice.run(AddChatMembers, { input: { chatId, userIds: [bob.id] } })
+      await message(reader, 'hello').waitFor()
+    }
+  })
+
+  test('what was opened or searched for without a network comes with it', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    await sendMessage(alice, chatId, 'hello')
+    const reader = await enter(bob)
+    await row(reader.page, 'alice').waitFor()
+    await goOffline(reader)
+    await row(reader.page, 'alice').click()
+    await reader.page.getByText('It could not be loaded.').waitFor()
+    await reader.page.getByRole('button', { name: 'New chat' }).click()
+    await reader.page.getByLabel('Find people').fill(alice.username)
+    await reader.page.getByRole('dialog').getByText('The server cannot be reached').waitFor()
+    proxy.mend()
+    await message(reader, 'hello').waitFor({ timeout: 20_000 })
+    await reader.page.getByRole('checkbox', { name: alice.username }).waitFor()
+    reader.online()
+  })
+
+  test('why a message was not deleted, or a reaction not taken, is said at the message', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    await sendMessage(bob, chatId, 'hello')
+    const reader = await enter(bob)
+    const { page } = reader
+    await openChat(reader, 'alice')
+    const problem = message(reader, 'hello').getByRole('alert')
+    const react = async () => {
+      await message(reader, 'hello').hover()
+      await page.getByRole('button', { name: 'React' }).click()
+      await page.getByRole('button', { name: '👍' }).click()
+    }
+    // What the page never asks for, so that the server refuses.
+    await page.route('**/graphql', (route) => {
+      const body = route.request().postData()
+      if (!isOperation(body, 'AddReaction')) return route.continue()
+      return route.continue({ postData: body?.replace('👍', 'not one') ?? '' })
+    })
+    await react()
+    await expect.poll(() => problem.textContent()).toMatch(/emoji/i)
+    await page.unrouteAll()
+    await react()
+    await message(reader, 'hello').getByRole('button', { name: '👍 1' }).waitFor()
+    expect(await problem.count()).toBe(0)
+    await goOffline(reader)
+    await message(reader, 'hello').hover()
+    await page.getByRole('button', { name: 'Delete' }).click()
+    await expect.poll(() => problem.textContent()).toContain('cannot be reached')
+  })
+
+  test('a group is made once, however often one presses and whatever is lost', async () => {
+    const alice = await app.register('alice')
+    const maker = await enter(alice)
+    const { page } = maker
+    let made = 0
+    await page.route('**/graphql', async (route) => {
+      if (!isOperation(route.request().postData(), 'CreateGroupChat')) return route.continue()
+      const answer = await route.fetch()
+      const { data } = (await answer.json()) as { data?: { createGroupChat?: { __typename: string } } }
+      if (data?.createGroupChat?.__typename !== 'CreateGroupChatPayload') {
+        return route.fulfill({ response: answer })
+      }
+      made++
+      // Of the second nobody hears.
+      return made === 2 ? route.abort() : route.fulfill({ response: answer })
+    })
+    const create = async (title: string) => {
+      await page.getByRole('button', { name: 'New chat' }).click()
+      await page.getByLabel('Title').fill(title)
+      await page.getByRole('button', { name: 'Create group' }).evaluate((button) => {
+        for (let i = 0; i < 3; i++) (button as HTMLButtonElement).click()
+      })
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      await page.getByRole('heading', { name: title }).waitFor()
+    }
+    await create('First')
+    maker.offline()
+    await create('Second')
+    expect(await page.locator('nav a.row').count()).toBe(2)
+    expect(made).toBe(2)
+  })
+
+  test('what waits to be sent is not lost unasked, and can be discarded', async () => {
+    const [alice, bob] = await pair()
+    await createDirectChat(alice, bob.id)
+    const writer = await enter(bob)
+    const { page } = writer
+    const asked: string[] = []
+    page.removeAllListeners('dialog')
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.type())
+      void dialog.dismiss()
+    })
+    await openChat(writer, 'alice')
+    await goOffline(writer)
+    await say(writer, 'waits')
+    await message(writer, 'waits').getByText('Not sent yet').waitFor()
+    await page.close({ runBeforeUnload: true })
+    await expect.poll(() => asked).toEqual(['beforeunload'])
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await expect.poll(() => asked).toEqual(['beforeunload', 'confirm'])
+    expect(await texts(writer)).toEqual(['waits'])
+    await message(writer, 'waits').getByRole('button', { name: 'Discard' }).click()
+    await expect.poll(() => texts(writer)).toEqual([])
+    proxy.mend()
+    await expect.poll(() => page.getByRole('status').textContent(), { timeout: 20_000 }).toBe('')
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+    expect(asked).toHaveLength(2)
+    expect(await page.evaluate(() => sessionStorage.length)).toBe(0)
+  })
+
+  test('whose session was ended is told so, and who logged out is not', async () => {
+    const bob = await app.register('bob')
+    const reader = await enter(bob)
+    const { page } = reader
+    await page.getByRole('button', { name: 'Log out' }).click()
+    await page.getByRole('button', { name: 'Log in' }).waitFor()
+    expect(await page.getByText('Your session has ended').count()).toBe(0)
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await expect.poll(() => page.getByText('Required').count()).toBe(2)
+    await logIn(reader, bob.username)
+    const url = page.url()
+    await page.goto('about:blank')
+    await bob.run('mutation { revokeOtherSessions { revokedCount } }')
+    await page.goto(url)
+    await page.getByText('Your session has ended. Log in again.').waitFor()
+    expect(reader.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
+  })
+
+  test('what comes while one reads farther up is announced, and counted in the tab', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    for (let i = 1; i <= 40; i++) await sendMessage(alice, chatId, `number ${i}`)
+    const reader = await enter(bob)
+    const { page } = reader
+    await expect.poll(() => page.title()).toBe('(40) Parley')
+    await openChat(reader, 'alice')
+    await message(reader, 'number 40').waitFor()
+    await expect.poll(() => page.title()).toBe('Parley')
+    await page.getByRole('list', { name: 'Messages' }).evaluate((list) => list.scrollTo(0, 300))
+    await sendMessage(alice, chatId, 'the newest')
+    await page.getByRole('button', { name: 'New messages' }).click()
+    await expect.poll(() => page.getByRole('button', { name: 'New messages' }).count()).toBe(0)
+    await message(reader, 'the newest').waitFor()
+    await createGroupChat(bob, [], 'Notes')
+    await openChat(reader, 'Notes')
+    await say(reader, 'read by nobody')
+    await message(reader, 'read by nobody').locator('.when').waitFor()
+    expect(await page.getByText('Seen').count()).toBe(0)
+  })
+
+  test('where nothing hovers one button opens the actions of a message', async () => {
+    const bob = await app.register('bob')
+    await sendMessage(bob, await createGroupChat(bob, [], 'Notes'), 'hello')
+    const viewport = { width: 390, height: 700 }
+    const reader = await enter(bob, { viewport, isMobile: true, hasTouch: true })
+    const { page } = reader
+    await openChat(reader, 'Notes')
+    const actions = message(reader, 'hello').getByRole('button', { name: 'Actions' })
+    await actions.waitFor()
+    expect(await page.getByRole('button', { name: 'Reply' }).isVisible()).toBe(false)
+    await actions.tap()
+    await expectAccessible(reader)
+    await page.getByRole('button', { name: 'React' }).tap()
+    await page.getByRole('button', { name: '👍' }).tap()
+    await message(reader, 'hello').getByRole('button', { name: '👍 1' }).waitFor()
+    expect(await page.getByRole('button', { name: 'Reply' }).isVisible()).toBe(false)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
+  })
+
+  test('a text that is too long is told before it is sent', async () => {
+    const bob = await app.register('bob')
+    await createGroupChat(bob, [], 'Notes')
+    const writer = await enter(bob)
+    const { page } = writer
+    await openChat(writer, 'Notes')
+    await say(writer, '😀'.repeat(5_001))
+    await page.getByRole('alert').getByText('5,000 characters: 1 too many').waitFor()
+    expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
+    expect(await texts(writer)).toEqual([])
+    await say(writer, '😀'.repeat(5_000))
+    await message(writer, '😀').locator('.when').waitFor()
+  })
+
+  test('a message that cannot pass holds up no other, and can be written anew', async () => {
+    const [alice, bob] = await pair()
+    await createDirectChat(alice, bob.id)
+    await createGroupChat(bob, [], 'Notes')
+    const writer = await enter(bob)
+    const { page } = writer
+    await page.route('**/graphql', (route) =>
+      route.request().postData()?.includes('cannot pass')
+        ? route.fulfill({ status: 413, contentType: 'text/plain', body: 'too large' })
+        : route.continue(),
+    )
+    await openChat(writer, 'alice')
+    await say(writer, 'cannot pass')
+    await say(writer, 'behind it')
+    await openChat(writer, 'Notes')
+    await say(writer, 'elsewhere')
+    await message(writer, 'elsewhere').locator('.when').waitFor()
+    await openChat(writer, 'alice')
+    await message(writer, 'behind it').locator('.when').waitFor()
+    await message(writer, 'cannot pass').getByText('Not sent: The server answered with status 413.').waitFor()
+    await message(writer, 'cannot pass').getByRole('button', { name: 'Edit' }).click()
+    await expect.poll(() => page.getByLabel('Message', { exact: true }).inputValue()).toBe('cannot pass')
+    await page.unrouteAll()
+    await page.keyboard.press('Enter')
+    await expect.poll(() => texts(writer)).toEqual(['behind it', 'cannot pass'])
+    await message(writer, 'cannot pass').locator('.when').waitFor()
+    expect(writer.complaints.splice(0).filter((each) => !each.includes('status of 413'))).toEqual([])
+  })
+})
