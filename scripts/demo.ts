@@ -2,7 +2,8 @@
 //
 //   npm run demo [-- http://127.0.0.1:4000]      or PARLEY_URL in the environment
 //
-// Exit code 0, or 1 with one line that says what went wrong.
+// They delete their accounts in the end, and where it ends halfway. Exit code 0, or 1 with one line that says what went
+// wrong.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
@@ -19,25 +20,38 @@ class Problem extends Error {}
 const say = (line: string) => console.log(`  ${line}`)
 const chapter = (title: string) => console.log(`\n${title}`)
 
+const otherServer = `No Parley answers at ${url}. Start one with npm start.`
+
 /** The only field of an operation. @throws Problem what the server says where it refuses */
 async function ask(query: string, variables: object = {}, token?: string): Promise<Data> {
   const { data, errors } = await post({ query, variables }, token).catch(() => {
-    throw new Problem(`No Parley answers at ${url}. Start one with npm start.`)
+    throw new Problem(otherServer)
   })
-  if (errors?.[0]) throw new Problem(errors[0].message)
-  const [result] = Object.values<Data>(data)
+  if (errors?.[0]) throw new Problem(String(errors[0].message))
+  const [result] = Object.values<Data>(Object(data))
+  // Null says that there is nothing of that kind; no field at all, that this is no GraphQL.
+  if (result === undefined) throw new Problem(otherServer)
   if (result?.code) throw new Problem(`${result.code}: ${result.reason}`)
   return result
 }
 
-async function post(body: object, token?: string): Promise<{ data: Data; errors?: { message: string }[] }> {
+async function post(body: object, token?: string): Promise<{ data?: Data; errors?: { message: string }[] }> {
   const response = await fetch(new URL('/graphql', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(patienceMs),
   })
-  return (await response.json()) as { data: Data; errors?: { message: string }[] }
+  return Object(await response.json())
+}
+
+/** What comes in time. @throws Problem */
+async function inTime<Result>(coming: Promise<Result>, otherwise: string): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Problem(otherwise)), patienceMs)
+  })
+  return Promise.race([coming, late]).finally(() => clearTimeout(timer))
 }
 
 const failure = '... on UserError { code reason: message }'
@@ -56,6 +70,7 @@ class Person {
   readonly username: string
   id = ''
   token = ''
+  readonly #password = `Aa1${randomUUID()}`
   readonly heard: Event[] = []
   readonly #sockets: WebSocket[] = []
   #client: Client | null = null
@@ -72,7 +87,7 @@ class Person {
 
   async register(): Promise<void> {
     const { username, name: displayName } = this
-    const input = { username, displayName, email: `${username}@example.com`, password: `Aa1${randomUUID()}` }
+    const input = { username, displayName, email: `${username}@example.com`, password: this.#password }
     const { viewer, tokens } = await ask(
       `mutation Register($input: RegisterInput!) { register(input: $input) { ${failure}
         ... on RegisterPayload { viewer { user { id } } tokens { accessToken } } } }`,
@@ -127,16 +142,15 @@ class Person {
     const find = () => this.heard.find((event, i) => i >= from && event.__typename === type)
     const found = find()
     if (found !== undefined) return found
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Problem(`${this.name} did not hear of ${type}.`)), patienceMs)
+    const coming = new Promise<Event>((resolve) => {
       this.#check = () => {
         const event = find()
         if (event === undefined) return
-        clearTimeout(timer)
         this.#check = () => {}
         resolve(event)
       }
     })
+    return inTime(coming, `${this.name} did not hear of ${type} within ${patienceMs / 1_000} s.`)
   }
 
   #away: Promise<void> = Promise.resolve()
@@ -150,19 +164,25 @@ class Person {
     return comeBack
   }
 
-  async leave(): Promise<void> {
-    await this.ask('mutation LogOut { logout { success } }')
-    await this.#client?.dispose()
+  /** For good, with what was written. Where there is no account nothing happens. */
+  async deleteAccount(): Promise<void> {
+    if (this.token === '' || this.#isGone) return
+    void this.#client?.dispose()
+    await this.ask(
+      `mutation Delete($input: DeleteAccountInput!) { deleteAccount(input: $input) { ${failure}
+        ... on DeleteAccountPayload { deletedUserId } } }`,
+      { input: { password: this.#password, messages: 'ERASE' } },
+    )
+    this.#isGone = true
   }
+  #isGone = false
 }
 
 function expect(holds: boolean, otherwise: string): void {
   if (!holds) throw new Problem(otherwise)
 }
 
-async function tell(): Promise<void> {
-  const [ada, ben] = [new Person('Ada'), new Person('Ben')]
-
+async function tell(ada: Person, ben: Person): Promise<void> {
   await ask('{ viewer { email } }')
   chapter(`Two people register at ${url}.`)
   for (const person of [ada, ben]) {
@@ -217,6 +237,8 @@ async function tell(): Promise<void> {
   chapter('Ben types.')
   const typing = await ada.watchTyping(chat.id)
   const isTyping = typing()
+  // Waited for below; until then nobody would take its failure.
+  isTyping.catch(() => {})
   // Who types is told to those who listen at that moment: again, until it has come.
   const timer = setInterval(type, 500)
   async function type(): Promise<void> {
@@ -228,7 +250,8 @@ async function tell(): Promise<void> {
       .catch(() => {})
   }
   await type()
-  expect(await isTyping.finally(() => clearInterval(timer)), 'Ada did not see that Ben types.')
+  const unseen = 'Ada did not see that Ben types.'
+  expect(await inTime(isTyping, unseen).finally(() => clearInterval(timer)), unseen)
   say('Ada sees that Ben is typing.')
 
   chapter("Ben's connection is cut, and Ada goes on.")
@@ -252,18 +275,27 @@ async function tell(): Promise<void> {
   expect(read.viewer.unreadCount === 0, 'Something is unread still.')
   say('He has read everything. Unread: 0.')
 
-  chapter('Both log out.')
-  for (const person of [ada, ben]) await person.leave()
+  chapter('Ada and Ben delete their accounts, and everything they wrote.')
+  for (const person of [ada, ben]) await person.deleteAccount()
   const refused = await ada.ask('{ viewer { email } }').catch((problem: Error) => problem.message)
   expect(typeof refused === 'string', "Ada's token is good still.")
   say('Their tokens are worth nothing from this moment on.')
 }
 
+const people = [new Person('Ada'), new Person('Ben')] as const
+const stopped = new Promise<never>((_resolve, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Problem('Stopped.')))
+})
 try {
-  await tell()
+  await Promise.race([tell(...people), stopped])
   console.log('\nThat was Parley.')
   process.exit(0)
 } catch (problem) {
-  console.error(problem instanceof Problem ? problem.message : problem)
+  const left: string[] = []
+  const cleanUp = (person: Person) => person.deleteAccount().catch(() => left.push(`@${person.username}`))
+  await Promise.all(people.map(cleanUp))
+  const what = problem instanceof Problem ? problem.message : `${url} answers otherwise than Parley does.`
+  console.error(left.length === 0 ? what : `${what} Not deleted: ${left.join(', ')}.`)
   process.exit(1)
 }

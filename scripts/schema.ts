@@ -1,15 +1,24 @@
 // The schema as something that clients depend on (docs/schema.md).
 //
 //   check [--allow <path>]…    fails where schema.graphql would break clients of the last released version
-//   release                    writes schema.released.graphql: what later versions are compared with
+//   release                    writes schema.released.graphql: what later versions are compared with; refused where the
+//                              version in package.json may not have this schema
 //   picture [--check]          draws schema.graphql in docs/schema.md, or fails where the drawing is another
 //
 // `check` compares two other files with --released and --schema.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { findBreakingChanges, findUnclearDeprecations } from './schema/breaking.ts'
+import { findChanges, findUnclearDeprecations } from './schema/breaking.ts'
 import { drawSchema } from './schema/picture.ts'
-import { mayBreak, parseReleased, readReleased, writeReleased } from './schema/released.ts'
+import {
+  isOlder,
+  mayBreak,
+  packageVersion,
+  parseReleased,
+  readReleased,
+  whyNotRelease,
+  writeReleased,
+} from './schema/released.ts'
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -24,7 +33,9 @@ const { positionals, values } = parseArgs({
 async function check(): Promise<number> {
   const current = readFileSync(values.schema, 'utf8')
   const released = values.released === undefined ? readReleased() : parseReleased(values.released)
-  const changes = await findBreakingChanges(released.sdl, current)
+  const { breaking: changes, expected } = await findChanges(released.sdl, current)
+  for (const { path, message } of expected)
+    console.log(`New since ${released.version}, breaks nothing: ${path}: ${message}`)
   const problems = [
     ...changes
       .filter(({ path }) => !values.allow.includes(path))
@@ -39,12 +50,18 @@ async function check(): Promise<number> {
   if (values.allow.length > 0 && !mayBreak(released.version)) {
     problems.push('--allow: only a new major version (before 1.0, a new minor one) breaks clients')
   }
+  if (isOlder(packageVersion(), released.version)) {
+    problems.push(`package.json says ${packageVersion()}, which is older`)
+  }
   if (problems.length === 0) return 0
   return fail(`Against ${released.version}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
 }
 
-function release(): number {
-  writeReleased(readFileSync(values.schema, 'utf8'))
+async function release(): Promise<number> {
+  const sdl = readFileSync(values.schema, 'utf8')
+  const reason = await whyNotRelease(sdl)
+  if (reason !== null) return fail(reason)
+  writeReleased(sdl)
   return 0
 }
 

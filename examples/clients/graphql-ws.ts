@@ -5,28 +5,37 @@ interface Told {
   readonly authorization?: { readonly expiresAt?: string; readonly code?: string }
 }
 
+/** What a socket needs of a [session](session.ts). */
+export interface TokenSource {
+  /** One that is good for a while, refreshed over HTTP where the one at hand is not; once for all who ask at a time. */
+  lastingToken(): Promise<string>
+  /** For how long yet this one is good. */
+  lastsMs(token: string): number
+}
+
 /**
  * The standard client, whose socket outlives its access token: before the token ends a new one goes to the server in a
  * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself.
- *
- * @param options.accessToken gives a token that is still good for a while, and refreshes over HTTP where the one at hand
- *   is not; several calls at a time must share one refresh
  */
-export function createLiveClient({
-  accessToken,
-  ...options
-}: ClientOptions & { accessToken: () => Promise<string> }): Client {
-  const authorization = async () => ({ authorization: `Bearer ${await accessToken()}` })
+export function createLiveClient({ session, ...options }: ClientOptions & { session: TokenSource }): Client {
+  let token = ''
+  async function authorization() {
+    token = await session.lastingToken()
+    return { authorization: `Bearer ${token}` }
+  }
   let socket: WebSocket | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  /** When four fifths of the time are over; where the server could not look, a second later. */
+  /**
+   * When four fifths of the time are over, not by `expiresAt`, which is a time of the server's clock; where the server
+   * could not look, a second later.
+   */
   function plan(payload: Told | undefined): void {
     const { expiresAt, code } = payload?.authorization ?? {}
     if (expiresAt === undefined && code === undefined) return
     clearTimeout(timer)
-    const ms = expiresAt === undefined ? 1_000 : (Date.parse(expiresAt) - Date.now()) * 0.8
-    timer = setTimeout(renew, Math.max(ms, 0), socket)
+    const ms = expiresAt === undefined ? 1_000 : session.lastsMs(token) * 0.8
+    timer = setTimeout(renew, Math.max(ms, 500), socket)
   }
 
   async function renew(on: WebSocket | null): Promise<void> {

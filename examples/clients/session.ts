@@ -15,11 +15,26 @@ const refreshRequest: RefreshRequest = {
     ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } } } }`,
 }
 
+/**
+ * For how long a new token is good, in ms: from its own two times, which are in whole seconds. The clock here may be minutes off, and with
+ * `accessTokenExpiresAt` every token would seem to have ended, or none.
+ */
+export function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): number {
+  try {
+    const claims = accessToken.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/')
+    const { iat, exp } = JSON.parse(atob(claims ?? ''))
+    return (exp - iat - 1) * 1_000
+  } catch {
+    return Date.parse(accessTokenExpiresAt) - Date.now()
+  }
+}
+
 /** The tokens of one login, refreshed once for all who ask for it at the same time. */
 export class Session {
   readonly #url: string
   readonly #request: RefreshRequest
   #tokens: Tokens | null = null
+  #endsAt = 0
   #refreshing: Promise<string> | null = null
 
   constructor(url: string, request: RefreshRequest = refreshRequest) {
@@ -38,6 +53,7 @@ export class Session {
 
   begin(tokens: Tokens): void {
     this.#tokens = tokens
+    this.#endsAt = Date.now() + lifetimeOf(tokens)
   }
 
   end(): void {
@@ -46,9 +62,13 @@ export class Session {
 
   /** For sockets and streams: one that lasts for a while yet. */
   readonly lastingToken = async (): Promise<string> => {
-    const { accessToken, accessTokenExpiresAt = 0 } = this.#tokens ?? {}
-    const lasts = new Date(accessTokenExpiresAt).getTime() - Date.now() > 30_000
-    return accessToken !== undefined && lasts ? accessToken : this.refresh()
+    const { accessToken } = this.#tokens ?? {}
+    return accessToken !== undefined && this.lastsMs(accessToken) > 30_000 ? accessToken : this.refresh()
+  }
+
+  /** For how long yet; 0 where there is another one by now. */
+  lastsMs(token: string): number {
+    return token === this.#tokens?.accessToken ? this.#endsAt - Date.now() : 0
   }
 
   /** @throws where there is no session (any more): ask the user to log in */
@@ -70,8 +90,12 @@ export class Session {
         })
         const { data } = (await response.json()) as { data?: { refreshTokens: { tokens?: Tokens } } }
         // Without data nothing was decided; whoever is refused gets data without tokens.
-        if (data && this.#tokens) this.#tokens = data.refreshTokens.tokens ?? null
-        if (data && this.#tokens) return this.#tokens.accessToken
+        const tokens = data?.refreshTokens.tokens
+        if (data && !tokens) this.end()
+        if (tokens && this.#tokens) {
+          this.begin(tokens)
+          return tokens.accessToken
+        }
       } catch {
         // The answer is lost. For 30 s the same refresh token may be used again.
       }

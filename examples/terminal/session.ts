@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { GraphQLFormattedError } from 'graphql'
+import { lifetimeOf, type Tokens } from '../clients/session.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: an answer has the shape of whatever was asked.
 type Data = any
@@ -17,9 +18,12 @@ const passing = new Set(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR'])
 
 /** An answer that trying again does not change, in words for a person. */
 export class Refusal extends Error {
+  readonly code: string
+
   constructor({ code = '', message = '', retryAfterMs = 0 }) {
     const wait = retryAfterMs > 0 ? ` Try again in ${Math.ceil(retryAfterMs / 1_000)} s.` : ''
     super((words[code] ?? message) + wait)
+    this.code = code
   }
 }
 
@@ -32,7 +36,8 @@ export class Session {
   readonly #url: URL
   #accessToken = ''
   #refreshToken = ''
-  #renewAt = 0
+  #lastsMs = 0
+  #endsAt = 0
   #renewing: Promise<string> | null = null
 
   constructor(url: string) {
@@ -51,22 +56,35 @@ export class Session {
   }
 
   /** A token that is good for a while. One refresh serves all who ask at the same time: its token works once. */
-  accessToken = async (): Promise<string> => {
-    if (Date.now() < this.#renewAt) return this.#accessToken
+  async lastingToken(): Promise<string> {
+    // Renewed with a quarter of its time left.
+    if (this.lastsMs(this.#accessToken) > this.#lastsMs / 4) return this.#accessToken
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = null
     })
     return this.#renewing
   }
 
+  lastsMs(token: string): number {
+    return token === this.#accessToken ? this.#endsAt - Date.now() : 0
+  }
+
   /** The token was refused before its time: the next one is a new one. */
   distrust(): void {
-    this.#renewAt = 0
+    this.#endsAt = 0
   }
 
   /** @throws Refusal; another error where the server was not reached, or was in no state to answer */
   async ask(query: string, variables: object = {}): Promise<Data> {
-    return this.#post(query, variables, await this.accessToken())
+    const token = await this.lastingToken()
+    try {
+      return await this.#post(query, variables, token)
+    } catch (problem) {
+      if (!(problem instanceof Refusal) || problem.code !== 'UNAUTHENTICATED') throw problem
+      // Its time may be over by the server's clock and not by this one, which was set back.
+      if (token === this.#accessToken) this.distrust()
+      return this.#post(query, variables, await this.lastingToken())
+    }
   }
 
   /** Tries until there is an answer: what it asks must be safe to ask twice. @throws Refusal */
@@ -89,12 +107,11 @@ export class Session {
     return this.#accessToken
   }
 
-  /** Renewed with a quarter of its time left. */
-  #keep({ accessToken, refreshToken, accessTokenExpiresAt }: Record<string, string>): void {
-    const lastsMs = Date.parse(accessTokenExpiresAt ?? '') - Date.now()
-    this.#accessToken = accessToken ?? ''
-    this.#refreshToken = refreshToken ?? ''
-    this.#renewAt = Date.now() + lastsMs * 0.75
+  #keep(tokens: Tokens): void {
+    this.#accessToken = tokens.accessToken
+    this.#refreshToken = tokens.refreshToken
+    this.#lastsMs = lifetimeOf(tokens)
+    this.#endsAt = Date.now() + this.#lastsMs
   }
 
   async #post(query: string, variables: object, token?: string): Promise<Data> {

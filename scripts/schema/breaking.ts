@@ -14,23 +14,51 @@ import {
   isUnionType,
 } from 'graphql'
 
-/** What would break a client that was written against the released schema. */
-export interface BreakingChange {
+/** What a client that was written against the released schema may notice. */
+export interface SchemaChange {
   /** Where: `Chat.title`, `Query.users.search`, `ChatKind.GROUP`. What `--allow` takes. */
   readonly path: string
   readonly message: string
 }
 
-/** Every breaking change but the removal of what the released schema has as deprecated. */
-export async function findBreakingChanges(released: string, current: string): Promise<BreakingChange[]> {
+export interface SchemaChanges {
+  /** Every one that breaks a client, but the removal of what the released schema has as deprecated. */
+  readonly breaking: readonly SchemaChange[]
+  /** What docs/schema.md tells clients to be ready for. */
+  readonly expected: readonly SchemaChange[]
+}
+
+export async function findChanges(released: string, current: string): Promise<SchemaChanges> {
   const before = buildSchema(released)
   const kept = reachableWithoutDeprecated(before)
-  const changes = await diff(before, buildSchema(current))
-  return changes
-    .filter(({ criticality }) => criticality.level === CriticalityLevel.Breaking)
+  const changes = (await diff(before, buildSchema(current)))
+    .filter(({ criticality }) => criticality.level !== CriticalityLevel.NonBreaking)
     .filter((change) => !isAnnouncedRemoval(change, before, kept))
-    .map(({ path = '', message }) => ({ path, message }))
-    .sort((a, b) => a.path.localeCompare(b.path))
+  const tell = (which: Change[]) =>
+    which.map(({ path = '', message }) => ({ path, message })).sort((a, b) => a.path.localeCompare(b.path))
+  return {
+    breaking: tell(changes.filter((change) => !isExpected(change))),
+    expected: tell(changes.filter(isExpected)),
+  }
+}
+
+/**
+ * What the inspector calls dangerous and docs/schema.md says that it may come. All else that it calls so breaks: another
+ * default (or none, of something required), a directive that is not repeatable any more, a scalar of another format.
+ */
+const mayCome = new Set([
+  'ENUM_VALUE_ADDED',
+  'UNION_MEMBER_ADDED',
+  'OBJECT_TYPE_INTERFACE_ADDED',
+  // Of those that may be left out; the others are called breaking.
+  'FIELD_ARGUMENT_ADDED',
+  'INPUT_FIELD_ADDED',
+])
+
+function isExpected({ type, path = '', criticality }: Change): boolean {
+  if (criticality.level !== CriticalityLevel.Dangerous) return false
+  // Clients do not see directives in a schema: the three that mean something to them are the specification's.
+  return mayCome.has(type) || (type.startsWith('DIRECTIVE_USAGE') && !path.includes('@specifiedBy'))
 }
 
 function isAnnouncedRemoval({ type, path = '' }: Change, before: GraphQLSchema, kept: Set<string>): boolean {

@@ -78,7 +78,7 @@ function drawBox(schema: GraphQLSchema, box: Box, boxes: readonly Box[]): string
   const fields = ownFields(box)
     .filter((field) => !boxes.includes(boxOf(behind(field) as Box)))
     .filter((field) => !isBox(behind(field)) && getNamedType(field.type).name !== 'Node')
-    .map((field) => `  ${field.name} ${String(field.type).replace(/[[\]!]/g, '')}`)
+    .map((field) => `  ${field.name} ${String(field.type).replaceAll('!', '')}`)
   const kinds = isInterfaceType(box)
     ? schema.getPossibleTypes(box).filter((kind) => closestInterface(kind) === box)
     : []

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { findChanges } from './breaking.ts'
 
 /** The schema that clients out there were written against. */
 export interface Released {
@@ -10,7 +11,7 @@ export interface Released {
 const file = 'schema.released.graphql'
 const header = /^# The schema of (\d+\.\d+\.\d+)\b.*\n\n/
 
-const packageVersion = (): string => JSON.parse(readFileSync('package.json', 'utf8')).version
+export const packageVersion = (): string => JSON.parse(readFileSync('package.json', 'utf8')).version
 
 /** Writes what is to be compared against from now on: the schema of the version in package.json. */
 export function writeReleased(sdl: string): void {
@@ -26,17 +27,39 @@ export function writeReleased(sdl: string): void {
  */
 export function readReleased(): Released {
   const copy = parseReleased(file)
-  const tag = git('describe', '--tags', '--abbrev=0', '--match', 'v[0-9]*')?.trim()
-  const tagged = tag && git('show', `${tag}:schema.graphql`)
-  if (!tag || !tagged) return copy
-  const released = { version: tag.slice(1), sdl: tagged }
+  const tagged = readTagged()
+  if (tagged === null) return copy
   // While a version is made ready the copy is ahead of the last tag.
-  if (copy.version === released.version && copy.sdl !== released.sdl) {
+  if (copy.version === tagged.version && copy.sdl !== tagged.sdl) {
     throw new Error(
-      `${file} is not the schema.graphql of ${tag}: check that out and run npm run schema:release.`,
+      `${file} is not the schema.graphql of v${tagged.version}: check that out and run npm run schema:release.`,
     )
   }
-  return released
+  return tagged
+}
+
+function readTagged(): Released | null {
+  const tag = git('describe', '--tags', '--abbrev=0', '--match', 'v[0-9]*')?.trim()
+  const sdl = tag && git('show', `${tag}:schema.graphql`)
+  return tag && sdl ? { version: tag.slice(1), sdl } : null
+}
+
+/**
+ * Why the version in package.json cannot have this schema; null where it can. A version that is tagged keeps the schema
+ * that it has; one that is not may get more, and may break clients if it is of the kind that does.
+ */
+export async function whyNotRelease(sdl: string): Promise<string | null> {
+  const version = packageVersion()
+  const tagged = readTagged()
+  const released = tagged ?? (existsSync(file) ? parseReleased(file) : null)
+  if (released === null) return null
+  if (isOlder(version, released.version)) return `${version} is older than ${released.version}.`
+  if (version === tagged?.version)
+    return sdl === tagged.sdl ? null : `${version} is released: raise the version in package.json.`
+  const { breaking } = await findChanges(released.sdl, sdl)
+  if (breaking.length === 0 || mayBreak(released.version)) return null
+  const where = breaking.map(({ path }) => path).join(', ')
+  return `${version} would break clients of ${released.version} (${where}): raise the version in package.json.`
 }
 
 export function parseReleased(path: string): Released {
@@ -54,9 +77,19 @@ function git(...args: string[]): string | null {
 
 /** Whether the version in package.json may break clients of the released one: another major, before 1.0 another minor. */
 export function mayBreak(released: string, version = packageVersion()): boolean {
-  const [[major, minor], [nextMajor, nextMinor]] = [released, version].map((each) =>
-    each.split('.').map(Number),
-  ) as [number[], number[]]
-  if (nextMajor !== major) return Number(nextMajor) > Number(major)
-  return major === 0 && Number(nextMinor) > Number(minor)
+  const [major, minor] = numbersOf(released)
+  const [nextMajor, nextMinor] = numbersOf(version)
+  if (nextMajor !== major) return nextMajor > major
+  return major === 0 && nextMinor > minor
+}
+
+export function isOlder(version: string, than: string): boolean {
+  const [own, other] = [numbersOf(version), numbersOf(than)]
+  const first = own.findIndex((number, i) => number !== other[i])
+  return first !== -1 && Number(own[first]) < Number(other[first])
+}
+
+function numbersOf(version: string): [number, number, number] {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number)
+  return [major, minor, patch]
 }

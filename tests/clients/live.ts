@@ -9,7 +9,7 @@ export function connectLive(url: string, session: Session, more: Partial<ClientO
   return createLiveClient({
     url: url.replace('http', 'ws'),
     webSocketImpl: WebSocket,
-    accessToken: session.lastingToken,
+    session,
     ...options,
   })
 }

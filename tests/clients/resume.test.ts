@@ -131,7 +131,7 @@ test('a client that renews its token in time follows events on one socket, each 
     url: `${brief.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
     // Always a new one, which is as good as one that lasts.
-    accessToken: () => (refreshing ??= refresh()),
+    session: { lastingToken: () => (refreshing ??= refresh()), lastsMs: () => 2_000 },
     on: { opened: (socket) => opened.push(socket), closed: (event) => closed.push(event) },
   })
   const seen: string[] = []

@@ -1,8 +1,10 @@
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { printable } from '../../examples/terminal/lines.ts'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { createDirectChat, sendMessage } from '../testkit/chats.ts'
 import type { Data } from '../testkit/client.ts'
-import { BlockUser, ChatMessages, DeleteMessage, EditMessage } from '../testkit/operations.ts'
+import { BlockUser, ChatMessages, DeleteMessage, EditMessage, EventCursor } from '../testkit/operations.ts'
 import { type Program, startProgram } from '../testkit/program.ts'
 import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
 
@@ -39,9 +41,15 @@ afterAll(async () => {
   await app.dispose()
 })
 
-function chat(who: TestUser, other: TestUser, url: string, password = testPassword): Program {
+function chat(
+  who: TestUser,
+  other: TestUser,
+  url: string,
+  password = testPassword,
+  env: Record<string, string> = {},
+): Program {
   const args = ['--url', url, '--as', who.username, '--password', password, '--with', other.username]
-  const program = startProgram('examples/terminal/chat.ts', args)
+  const program = startProgram('examples/terminal/chat.ts', args, env)
   started.push(program)
   return program
 }
@@ -127,6 +135,120 @@ test('edits and deletions are shown', async () => {
   await ofBob.says('typo (edited)')
   await alice.run(DeleteMessage, { input: { messageId: id } })
   await ofBob.says('(taken back)')
+})
+
+test('a message cannot pass for one of somebody else', async () => {
+  const ofBob = chat(bob, alice, app.url)
+  await ofBob.says('/quit ends')
+  await sendMessage(
+    alice,
+    chatId,
+    'hello\n12:00 bob: a forged\u2028line\n> \u202eprompt\ttabbed\u2066\u200f\u061c 👩‍👩‍👧',
+  )
+  await ofBob.says('prompt')
+  const from = ofBob.lines.findIndex((line) => line.endsWith(`${alice.username}: hello`))
+  expect(ofBob.lines.slice(from + 1)).toEqual([
+    '      │ 12:00 bob: a forged\\u2028line',
+    '      │ > \\u202eprompt\\ttabbed\\u2066\\u200f\\u061c 👩‍👩‍👧',
+  ])
+})
+
+test('what a terminal would break by its width is broken with a gutter', () => {
+  const forged = `12:00 alice: ${' '.repeat(67)}12:00 bob: yes`
+  expect(printable(forged, 80).split('\n').slice(1)).toEqual([
+    expect.stringMatching(/^ {6}│ .*12:00 bob: yes$/),
+  ])
+  for (const line of printable('👍'.repeat(100), 80).split('\n')) expect([...line].length).toBeLessThan(45)
+  expect(printable(forged)).toBe(forged)
+})
+
+test.each([150, 230])(
+  '%i messages after which its cursor has expired are shown, or told of',
+  async (count) => {
+    const ofBob = chat(bob, alice, proxy.url)
+    await ofBob.says('/quit ends')
+    const early = (await bob.run(EventCursor)).viewer.eventCursor
+    await sendMessage(alice, chatId, 'before')
+    await ofBob.says('before')
+    proxy.refuse()
+    await ofBob.says('reconnecting…')
+    for (let i = 1; i <= count; i++) await sendMessage(alice, chatId, `missed ${i}`)
+    const admin = new pg.Client(app.database.url)
+    await admin.connect()
+    await admin.query(`UPDATE events SET created_at = created_at - interval '1 day'`)
+    const pruning = await startTestApp({ database: app.database, config: { eventRetentionSeconds: 3_600 } })
+    const left = `SELECT 1 FROM events WHERE kind <> 'LOG_EPOCH'`
+    await vi.waitFor(async () => expect((await admin.query(left)).rowCount).toBe(0), { timeout: 10_000 })
+    await admin.end()
+    // He may have learned from another process which part of the log is gone.
+    await vi.waitFor(async () => {
+      const { errors } = await bob.send(
+        'query ($after: String!) { viewer { events(after: $after) { edges { cursor } } } }',
+        {
+          after: early,
+        },
+      )
+      expect(errors).toMatchObject([{ extensions: { code: 'CURSOR_EXPIRED' } }])
+    }, 10_000)
+    proxy.mend()
+    await ofBob.says(`missed ${count}`)
+    await pruning.dispose()
+    const shown = Math.min(count, 200)
+    const newest = Array.from(
+      { length: shown },
+      (_, i) => `${alice.username}: missed ${count - shown + i + 1}`,
+    )
+    expect(messagesOf(ofBob)).toEqual([`${alice.username}: before`, ...newest])
+    expect(ofBob.lines.filter((line) => line.includes('not shown'))).toEqual(
+      count > 200 ? [`… ${count - 200} messages not shown`] : [],
+    )
+    // And on it goes.
+    await sendMessage(alice, chatId, 'afterwards')
+    await ofBob.says('afterwards')
+  },
+)
+
+test.each([
+  ['/quit', (program: Program) => program.type('/quit')],
+  ['Ctrl-C', (program: Program) => program.signal('SIGINT')],
+])('%s while there is no network tells what was not sent, and ends', async (_what, stop) => {
+  const ofBob = chat(bob, alice, proxy.url)
+  await ofBob.says('/quit ends')
+  await sendMessage(alice, chatId, 'hello')
+  await ofBob.says('hello')
+  proxy.refuse()
+  await ofBob.says('reconnecting…')
+  for (const text of ['one', 'two']) ofBob.type(text)
+  const begun = performance.now()
+  stop(ofBob)
+  expect(await ofBob.ended).toBe(0)
+  expect(performance.now() - begun).toBeLessThan(3_000)
+  expect(ofBob.lines.slice(-2)).toEqual(['Not sent: one', 'Not sent: two'])
+})
+
+test.each([-660, 660, 1_200])('a clock that is %i s ahead changes nothing', async (seconds) => {
+  const skew = `const now = Date.now; Date.now = () => now() + ${seconds * 1_000}`
+  const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(skew)}` }
+  let refreshes = 0
+  app.app.database.onStatement = (sql) => {
+    if (sql.includes('UPDATE refresh_tokens')) refreshes++
+  }
+  const ofBob = chat(bob, alice, app.url, testPassword, env)
+  await ofBob.says('/quit ends')
+  for (let i = 1; i <= 10; i++) {
+    ofBob.type(`message ${i}`)
+    await ofBob.says(`message ${i}`)
+  }
+  app.app.database.onStatement = null
+  expect(refreshes).toBe(0)
+  const briefly = chat(bob, alice, proxy.url, testPassword, env)
+  await briefly.says('/quit ends')
+  const lasting = Date.now() + 5_000
+  for (let i = 1; Date.now() < lasting; i++) {
+    await sendMessage(alice, chatId, `later ${i}`)
+    await briefly.says(`later ${i}`)
+  }
+  expect(briefly.lines).not.toContain('reconnecting…')
 })
 
 test('a refusal is told in words, and ends nothing', async () => {

@@ -1,4 +1,4 @@
-import { readSession, type Session, saveSession } from './session.ts'
+import { type KeptSession, readSession, type Session, saveSession } from './session.ts'
 
 /** Exchanges a refresh token; null where the server says that the session is over, and throws where it says nothing. */
 type Refresh = (refreshToken: string) => Promise<Session | null>
@@ -8,6 +8,8 @@ export interface Tokens {
   fresh(): Promise<string | null>
   /** Another one than this one, which the server has refused. */
   instead(refused: string): Promise<string | null>
+  /** For how long yet this one is good; 0 where there is another by now. */
+  lastsMs(token: string): number
 }
 
 /** A token that ends sooner is exchanged before it is used. */
@@ -41,11 +43,27 @@ export function createTokens(refresh: Refresh): Tokens {
       return endsIn(session) > marginMs ? session.accessToken : renew(session.accessToken)
     },
     instead: renew,
+    lastsMs(token) {
+      const session = readSession()
+      return session?.accessToken === token ? endsIn(session) : 0
+    },
   }
 }
 
-function endsIn({ accessTokenExpiresAt }: Session): number {
-  return Date.parse(accessTokenExpiresAt) - Date.now()
+function endsIn(session: KeptSession): number {
+  return session.receivedAt + lifetimeOf(session) - Date.now()
+}
+
+/** In ms, by the token's own two times: `accessTokenExpiresAt` is one of the server's clock, and the clock here may be off. */
+function lifetimeOf({ accessToken, accessTokenExpiresAt, receivedAt }: KeptSession): number {
+  try {
+    const claims = accessToken.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/')
+    const { iat, exp } = JSON.parse(atob(claims ?? ''))
+    // They are in whole seconds.
+    return (exp - iat - 1) * 1_000
+  } catch {
+    return Date.parse(accessTokenExpiresAt) - receivedAt
+  }
 }
 
 /** A refresh token works once, so tabs take turns. Browsers have locks on pages over HTTPS and of this machine. */

@@ -49,8 +49,9 @@ export function createSocket(tokens: Tokens): Socket {
     const { expiresAt, code } = payload?.authorization ?? {}
     if (expiresAt === undefined && code === undefined) return
     clearTimeout(renewal)
-    const ms = expiresAt === undefined ? 1_000 : (Date.parse(expiresAt) - Date.now()) * 0.8
-    renewal = setTimeout(renew, Math.max(ms, 0), socket)
+    // Not by `expiresAt`, which is a time of the server's clock.
+    const ms = expiresAt === undefined ? 1_000 : tokens.lastsMs(sentLast ?? '') * 0.8
+    renewal = setTimeout(renew, Math.max(ms, 500), socket)
   }
 
   async function renew(on: WebSocket | null): Promise<void> {
