@@ -1,4 +1,5 @@
 import { type Client, type ClientOptions, createClient, type SubscribePayload } from 'graphql-ws'
+import { SessionEnded } from './session.ts'
 
 /** What the server says of the token that a socket lasts as long as. */
 interface Told {
@@ -9,13 +10,16 @@ interface Told {
 export interface TokenSource {
   /** One that is good for a while, refreshed over HTTP where the one at hand is not; once for all who ask at a time. */
   lastingToken(): Promise<string>
+  /** This one was refused before its time: the next one that is asked for has to be another. */
+  distrust(token: string): void
   /** For how long yet this one is good. */
   lastsMs(token: string): number
 }
 
 /**
  * The standard client, whose socket outlives its access token: before the token ends a new one goes to the server in a
- * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself.
+ * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself, with another
+ * token. A session that has ended has none: then subscriptions end with the error `SessionEnded`.
  */
 export function createLiveClient({ session, ...options }: ClientOptions & { session: TokenSource }): Client {
   let token = ''
@@ -49,6 +53,8 @@ export function createLiveClient({ session, ...options }: ClientOptions & { sess
 
   const client = createClient({
     retryAttempts: Number.POSITIVE_INFINITY,
+    // Whatever else fails may be mended by the time of another attempt.
+    shouldRetry: (problem) => !(problem instanceof SessionEnded),
     ...options,
     connectionParams: authorization,
   })
@@ -57,8 +63,9 @@ export function createLiveClient({ session, ...options }: ClientOptions & { sess
     plan(payload as Told)
   })
   client.on('pong', (_received, payload) => plan(payload as Told))
-  client.on('closed', () => {
+  client.on('closed', (event) => {
     clearTimeout(timer)
+    if (Object(event).code === 4403) session.distrust(token)
     socket = null
   })
   return client
