@@ -13,10 +13,32 @@ export interface RefreshRequest {
   readonly documentId?: string
 }
 
+const requestTimeoutMs = 10_000
+
 const refreshRequest: RefreshRequest = {
   query: `mutation RefreshTokens($input: RefreshTokensInput!) { refreshTokens(input: $input) {
     ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
     ... on RateLimitedError { retryAfterMs } } }`,
+}
+
+const loginRequest = `mutation LogIn($input: LoginInput!) { login(input: $input) {
+  ... on LoginPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
+  ... on UserError { message } } }`
+
+/** The tokens of a new login. @throws Error in words for a person, where it is refused */
+export async function logIn(url: string, identifier: string, password: string): Promise<Tokens> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: loginRequest, variables: { input: { identifier, password } } }),
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  })
+  const { data, errors } = (await response.json()) as {
+    data?: { login: { tokens?: Tokens; message?: string } }
+    errors?: { message: string }[]
+  }
+  if (!data?.login.tokens) throw new Error(data?.login.message ?? errors?.[0]?.message)
+  return data.login.tokens
 }
 
 /** What comes of it: neither of both where the refresh token is worth nothing (any more). */
@@ -32,8 +54,6 @@ export class SessionEnded extends Error {
     this.name = 'SessionEnded'
   }
 }
-
-const requestTimeoutMs = 10_000
 
 /**
  * For how long a new token is good, in ms: from its own two times, which are in whole seconds. The clock here may be
