@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { buildSchema, introspectionFromSchema } from 'graphql'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import WebSocket from 'ws'
@@ -77,3 +77,36 @@ test('client preset', async () => {
 test('a login that is refused says why', async () => {
   await expect(logIn(url, alice.username, 'Wrong1234')).rejects.toThrow(/password/i)
 })
+
+test('docs/clients.md names all that a client needs', () => {
+  const sections = readFileSync('docs/clients.md', 'utf8')
+    .split('\n## ')
+    .filter((section) => section.includes('npm install'))
+  expect(sections.length).toBe(6)
+  for (const section of sections) {
+    const files = [...(/^From .*\n(.*)\. Put together/m.exec(section)?.[1] ?? '').matchAll(/`(.*?)`/g)].map(
+      ([, name]) => name,
+    )
+    const start = /\((\.\.\/examples\/clients\/start-[\w-]+\.ts)\)/.exec(section)?.[1] ?? ''
+    const needed = importsOf(basename(start))
+    expect(files.toSorted()).toEqual([...needed.files].toSorted())
+    const installed = [...section.matchAll(/^npm install (?:--save-dev )?(.*)$/gm)].flatMap(([, names]) =>
+      String(names).split(' '),
+    )
+    for (const name of needed.packages) expect(installed, start).toContain(name)
+  }
+})
+
+/** Of a file in examples/clients, through all that it imports from there. */
+function importsOf(file: string, found = { files: new Set<string>(), packages: new Set<string>() }) {
+  const text = readFileSync(`examples/clients/${file}`, 'utf8')
+  for (const [, name = ''] of text.matchAll(/from '(.*?)'/g)) {
+    if (!name.startsWith('./')) {
+      found.packages.add(/^(?:@[^/]+\/)?[^/]+/.exec(name)?.[0] ?? '')
+    } else if (!found.files.has(basename(name))) {
+      found.files.add(basename(name))
+      importsOf(basename(name), found)
+    }
+  }
+  return found
+}
