@@ -1,4 +1,5 @@
 import { type Client, type ClientOptions, createClient, type SubscribePayload } from 'graphql-ws'
+import { SessionEnded } from './session.ts'
 
 /** What the server says of the token that a socket lasts as long as. */
 interface Told {
@@ -9,22 +10,48 @@ interface Told {
 export interface TokenSource {
   /** One that is good for a while, refreshed over HTTP where the one at hand is not; once for all who ask at a time. */
   lastingToken(): Promise<string>
+  /** This one was refused before its time: the next one that is asked for has to be another. */
+  distrust(token: string): void
   /** For how long yet this one is good. */
   lastsMs(token: string): number
 }
 
+export interface LiveOptions extends ClientOptions {
+  readonly session: TokenSource
+  /** Where there is no global one, as in Node: that of `ws`. */
+  readonly webSocketImpl?: unknown
+}
+
+/** A connection that takes longer to open has gone silent, and says nothing of it. */
+const openingMs = 10_000
+const pongTimeoutMs = 5_000
+
+/** Gives up where nobody answers that it wants to open. Of an open one the client itself takes care. */
+function impatient(Socket: typeof WebSocket): typeof WebSocket {
+  return class extends Socket {
+    constructor(url: string | URL, protocols?: string | string[]) {
+      super(url, protocols)
+      const timer = setTimeout(() => this.close(), openingMs)
+      for (const end of ['open', 'close']) this.addEventListener(end, () => clearTimeout(timer))
+    }
+  }
+}
+
 /**
  * The standard client, whose socket outlives its access token: before the token ends a new one goes to the server in a
- * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself.
+ * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself, with another
+ * token. One that has gone silent is given up within 17 s, one that does not open within 10 s. A session that has ended has none: then subscriptions end with the error `SessionEnded`.
  */
-export function createLiveClient({ session, ...options }: ClientOptions & { session: TokenSource }): Client {
+export function createLiveClient({ session, ...options }: LiveOptions): Client {
   let token = ''
   async function authorization() {
     token = await session.lastingToken()
     return { authorization: `Bearer ${token}` }
   }
   let socket: WebSocket | null = null
+  let opening: ReturnType<typeof setTimeout> | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
+  let silence: ReturnType<typeof setTimeout> | undefined
 
   /**
    * When four fifths of the time are over, not by `expiresAt`, which is a time of the server's clock; where the server
@@ -49,16 +76,32 @@ export function createLiveClient({ session, ...options }: ClientOptions & { sess
 
   const client = createClient({
     retryAttempts: Number.POSITIVE_INFINITY,
+    // Whatever else fails may be mended by the time of another attempt.
+    shouldRetry: (problem) => !(problem instanceof SessionEnded),
+    keepAlive: 12_000,
     ...options,
+    webSocketImpl: impatient((options.webSocketImpl as typeof WebSocket | undefined) ?? WebSocket),
     connectionParams: authorization,
   })
+  client.on('opened', () => {
+    opening = setTimeout(() => client.terminate(), openingMs)
+  })
   client.on('connected', (opened, payload) => {
+    clearTimeout(opening)
     socket = opened as WebSocket
     plan(payload as Told)
   })
-  client.on('pong', (_received, payload) => plan(payload as Told))
-  client.on('closed', () => {
-    clearTimeout(timer)
+  client.on('ping', (received) => {
+    if (!received) silence = setTimeout(() => client.terminate(), pongTimeoutMs)
+  })
+  client.on('pong', (received, payload) => {
+    if (!received) return
+    clearTimeout(silence)
+    plan(payload as Told)
+  })
+  client.on('closed', (event) => {
+    for (const each of [opening, timer, silence]) clearTimeout(each)
+    if (Object(event).code === 4403) session.distrust(token)
     socket = null
   })
   return client

@@ -4,20 +4,60 @@ export interface Tokens {
   readonly refreshToken: string
 }
 
-/** `refreshTokens` as it is posted to `/graphql`, but for its variables: text, or the id of a persisted operation. */
+/**
+ * `refreshTokens` as it is posted to `/graphql`, but for its variables: text, or the id of a persisted operation that
+ * selects as much.
+ */
 export interface RefreshRequest {
   readonly query?: string
   readonly documentId?: string
 }
 
+const requestTimeoutMs = 10_000
+
 const refreshRequest: RefreshRequest = {
   query: `mutation RefreshTokens($input: RefreshTokensInput!) { refreshTokens(input: $input) {
-    ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } } } }`,
+    ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
+    ... on RateLimitedError { retryAfterMs } } }`,
+}
+
+const loginRequest = `mutation LogIn($input: LoginInput!) { login(input: $input) {
+  ... on LoginPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
+  ... on UserError { message } } }`
+
+/** The tokens of a new login. @throws Error in words for a person, where it is refused */
+export async function logIn(url: string, identifier: string, password: string): Promise<Tokens> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ query: loginRequest, variables: { input: { identifier, password } } }),
+    signal: AbortSignal.timeout(requestTimeoutMs),
+  })
+  const { data, errors } = (await response.json()) as {
+    data?: { login: { tokens?: Tokens; message?: string } }
+    errors?: { message: string }[]
+  }
+  if (!data?.login.tokens) throw new Error(data?.login.message ?? errors?.[0]?.message)
+  return data.login.tokens
+}
+
+/** What comes of it: neither of both where the refresh token is worth nothing (any more). */
+interface Refreshed {
+  readonly tokens?: Tokens
+  readonly retryAfterMs?: number
+}
+
+/** The session was ended: here, elsewhere, or by running out. What is asked for without it is a new login. */
+export class SessionEnded extends Error {
+  constructor() {
+    super('The session has ended: log in again')
+    this.name = 'SessionEnded'
+  }
 }
 
 /**
- * For how long a new token is good, in ms: from its own two times, which are in whole seconds. The clock here may be minutes off, and with
- * `accessTokenExpiresAt` every token would seem to have ended, or none.
+ * For how long a new token is good, in ms: from its own two times, which are in whole seconds. The clock here may be
+ * minutes off, and with `accessTokenExpiresAt` every token would seem to have ended, or none.
  */
 export function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): number {
   try {
@@ -29,13 +69,16 @@ export function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): numbe
   }
 }
 
-/** The tokens of one login, refreshed once for all who ask for it at the same time. */
+/** The tokens of one login at a time, refreshed once for all who ask for it at the same time. */
 export class Session {
   readonly #url: string
   readonly #request: RefreshRequest
   #tokens: Tokens | null = null
+  #lifetimeMs = 0
   #endsAt = 0
-  #refreshing: Promise<string> | null = null
+  #refreshing: { readonly of: Tokens; readonly done: Promise<string> } | null = null
+  /** Called where the server says that the session is over: show the way to log in. `end()` does not call it. */
+  onEnded: () => void = () => {}
 
   constructor(url: string, request: RefreshRequest = refreshRequest) {
     this.#url = url
@@ -53,17 +96,20 @@ export class Session {
 
   begin(tokens: Tokens): void {
     this.#tokens = tokens
-    this.#endsAt = Date.now() + lifetimeOf(tokens)
+    this.#lifetimeMs = lifetimeOf(tokens)
+    this.#endsAt = Date.now() + this.#lifetimeMs
   }
 
   end(): void {
     this.#tokens = null
   }
 
-  /** For sockets and streams: one that lasts for a while yet. */
+  /** For sockets and streams: one that lasts for a while yet. @throws SessionEnded */
   readonly lastingToken = async (): Promise<string> => {
     const { accessToken } = this.#tokens ?? {}
-    return accessToken !== undefined && this.lastsMs(accessToken) > 30_000 ? accessToken : this.refresh()
+    // A share of its time, so that one that lives for seconds is not refreshed each time it is asked for.
+    const marginMs = Math.min(30_000, this.#lifetimeMs / 4)
+    return accessToken !== undefined && this.lastsMs(accessToken) > marginMs ? accessToken : this.refresh()
   }
 
   /** For how long yet; 0 where there is another one by now. */
@@ -71,36 +117,52 @@ export class Session {
     return token === this.#tokens?.accessToken ? this.#endsAt - Date.now() : 0
   }
 
-  /** @throws where there is no session (any more): ask the user to log in */
-  refresh(): Promise<string> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = null
-    })
-    return this.#refreshing
+  /** This one was refused before its time, as it is where the session was ended elsewhere: who asks next gets another. */
+  distrust(token: string): void {
+    if (token === this.#tokens?.accessToken) this.#endsAt = 0
   }
 
-  async #refresh(): Promise<string> {
-    for (let waitMs = 250; this.#tokens; waitMs = Math.min(waitMs * 2, 8_000)) {
-      const { refreshToken } = this.#tokens
-      try {
-        const response = await fetch(this.#url, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ ...this.#request, variables: { input: { refreshToken } } }),
-        })
-        const { data } = (await response.json()) as { data?: { refreshTokens: { tokens?: Tokens } } }
-        // Without data nothing was decided; whoever is refused gets data without tokens.
-        const tokens = data?.refreshTokens.tokens
-        if (data && !tokens) this.end()
-        if (tokens && this.#tokens) {
-          this.begin(tokens)
-          return tokens.accessToken
-        }
-      } catch {
-        // The answer is lost. For 30 s the same refresh token may be used again.
+  /** Waits for a network that is away. @throws SessionEnded */
+  async refresh(): Promise<string> {
+    const of = this.#tokens
+    if (of === null) throw new SessionEnded()
+    if (this.#refreshing?.of !== of) this.#refreshing = { of, done: this.#refresh(of) }
+    return this.#refreshing.done
+  }
+
+  /** As long as these are the tokens: what comes of those of one login is nothing to another that was begun meanwhile. */
+  async #refresh(of: Tokens): Promise<string> {
+    for (let waitMs = 250; this.#tokens === of; waitMs = Math.min(waitMs * 2, 8_000)) {
+      const refreshed = await this.#ask(of.refreshToken)
+      if (this.#tokens !== of) break
+      if (refreshed?.tokens) {
+        this.begin(refreshed.tokens)
+        return refreshed.tokens.accessToken
       }
-      await new Promise((resolve) => setTimeout(resolve, waitMs))
+      if (refreshed && refreshed.retryAfterMs === undefined) {
+        this.end()
+        this.onEnded()
+        break
+      }
+      await new Promise((resolve) => setTimeout(resolve, refreshed?.retryAfterMs ?? waitMs))
     }
-    throw new Error('Logged out')
+    throw new SessionEnded()
+  }
+
+  /** Null where nothing was decided, or the answer is lost: for 30 s the same refresh token may be used again. */
+  async #ask(refreshToken: string): Promise<Refreshed | null> {
+    try {
+      const response = await fetch(this.#url, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...this.#request, variables: { input: { refreshToken } } }),
+        // A network that has gone silent does not say so.
+        signal: AbortSignal.timeout(requestTimeoutMs),
+      })
+      const { data } = (await response.json()) as { data?: { refreshTokens: Refreshed } }
+      return data?.refreshTokens ?? null
+    } catch {
+      return null
+    }
   }
 }

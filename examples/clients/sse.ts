@@ -15,7 +15,7 @@ export interface Following {
  * Follows `events` over server-sent events, each event once: over lost connections, and over the end of the token, with
  * which a stream ends.
  *
- * @throws `AggregateError` where it was refused: after `CURSOR_EXPIRED` fetch the state again
+ * @throws `AggregateError` where it was refused: after `CURSOR_EXPIRED` fetch the state again; `SessionEnded`
  */
 export async function* followEvents<Event extends { cursor: string }>(
   options: Following,
@@ -45,10 +45,11 @@ async function* results<Data>(
   { url, session, signal }: Following,
   body: Body,
 ): AsyncGenerator<ExecutionResult<Data>> {
+  const token = await session.lastingToken()
   const headers = {
     'content-type': 'application/json',
     accept: 'text/event-stream',
-    authorization: `Bearer ${await session.lastingToken()}`,
+    authorization: `Bearer ${token}`,
   }
   const quiet = new AbortController()
   // A comment comes every 12 s: where nothing does, there is nobody.
@@ -56,6 +57,7 @@ async function* results<Data>(
   try {
     const either = AbortSignal.any([signal, quiet.signal])
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: either })
+    if (response.status === 401) session.distrust(token)
     let text = ''
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       clearTimeout(timer)
@@ -64,7 +66,11 @@ async function* results<Data>(
       text = blocks.pop() ?? ''
       for (const block of blocks) {
         const line = block.split('\n').find((one) => one.startsWith('data: {'))
-        if (line) yield JSON.parse(line.slice('data: '.length))
+        if (!line) continue
+        const result = JSON.parse(line.slice('data: '.length)) as ExecutionResult<Data>
+        const refused = result.errors?.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED')
+        if (refused) session.distrust(token)
+        yield result
       }
     }
   } catch {

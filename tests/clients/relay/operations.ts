@@ -14,6 +14,7 @@ export const refreshTokens = graphql`
   mutation operationsRefreshTokensMutation($input: RefreshTokensInput!) {
     refreshTokens(input: $input) {
       ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
+      ... on RateLimitedError { retryAfterMs }
     }
   }
 `

@@ -12,8 +12,8 @@ export interface Parley {
 }
 
 /** Everything for one session: HTTP for queries and mutations, one WebSocket for all subscriptions. */
-export function createParley(): Parley {
-  const tokens = createTokens(async (refreshToken) => {
+export function createParley(sessionId: string | null): Parley {
+  const tokens = createTokens(sessionId, async (refreshToken) => {
     const { data } = await apollo.mutate({
       mutation: RefreshTokensDocument,
       variables: { refreshToken },

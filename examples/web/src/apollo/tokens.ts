@@ -1,4 +1,4 @@
-import { type KeptSession, readSession, type Session, saveSession } from './session.ts'
+import { type KeptSession, readSession, renewSession, type Session } from './session.ts'
 
 /** Exchanges a refresh token; null where the server says that the session is over, and throws where it says nothing. */
 type Refresh = (refreshToken: string) => Promise<Session | null>
@@ -10,25 +10,42 @@ export interface Tokens {
   instead(refused: string): Promise<string | null>
   /** For how long yet this one is good; 0 where there is another by now. */
   lastsMs(token: string): number
+  /** This one was refused before its time, as it is where the session was ended elsewhere: `fresh` gives another. */
+  distrust(token: string): void
 }
 
-/** A token that ends sooner is exchanged before it is used. */
-const marginMs = 15_000
+/**
+ * A token that ends sooner is exchanged before it is used. It is a share of its time, so that one that lives for seconds
+ * is not exchanged for each request.
+ */
+const marginOf = (session: KeptSession): number => Math.min(15_000, lifetimeOf(session) / 4)
 
-/** Hands out access tokens. However many ask at once, one refresh is in flight, over all tabs. */
-export function createTokens(refresh: Refresh): Tokens {
+/**
+ * Hands out access tokens of one login. However many ask at once, one refresh is in flight, over all tabs. Where another
+ * tab has logged in as somebody else, there are none here any more.
+ */
+export function createTokens(sessionId: string | null, refresh: Refresh): Tokens {
   let inFlight: Promise<string | null> | null = null
+  let distrusted: string | null = null
+
+  function own(): KeptSession | null {
+    const session = readSession()
+    return session?.id === sessionId ? session : null
+  }
+
+  const isGood = (session: KeptSession) =>
+    session.accessToken !== distrusted && endsIn(session) > marginOf(session)
 
   function renew(unwanted: string): Promise<string | null> {
     inFlight ??= oneTabAtATime(async () => {
-      const session = readSession()
+      const session = own()
       if (session === null) return null
       // Another tab was faster.
-      if (session.accessToken !== unwanted && endsIn(session) > marginMs) return session.accessToken
+      if (session.accessToken !== unwanted && isGood(session)) return session.accessToken
       const renewed = await refresh(session.refreshToken)
       // Logged out, or in as somebody else, meanwhile.
-      if (readSession()?.refreshToken !== session.refreshToken) return readSession()?.accessToken ?? null
-      saveSession(renewed)
+      if (own()?.refreshToken !== session.refreshToken) return own()?.accessToken ?? null
+      renewSession(session.id, renewed)
       return renewed?.accessToken ?? null
     }).finally(() => {
       inFlight = null
@@ -38,14 +55,17 @@ export function createTokens(refresh: Refresh): Tokens {
 
   return {
     async fresh() {
-      const session = readSession()
+      const session = own()
       if (session === null) return null
-      return endsIn(session) > marginMs ? session.accessToken : renew(session.accessToken)
+      return isGood(session) ? session.accessToken : renew(session.accessToken)
     },
     instead: renew,
     lastsMs(token) {
-      const session = readSession()
+      const session = own()
       return session?.accessToken === token ? endsIn(session) : 0
+    },
+    distrust(token) {
+      distrusted = token
     },
   }
 }

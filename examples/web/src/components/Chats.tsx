@@ -1,7 +1,7 @@
 import { useApolloClient, useQuery } from '@apollo/client/react'
 import { useEffect, useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
-import { saveSession } from '../apollo/session.ts'
+import { beginLogout, saveSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
 import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
 import { useIsVisible } from '../live/useIsVisible.ts'
@@ -9,7 +9,6 @@ import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
 import { Conversation } from './Conversation.tsx'
-import { setLoggingOut } from './leaving.ts'
 import { NewChat } from './NewChat.tsx'
 import { PresenceWatch } from './PresenceWatch.tsx'
 
@@ -102,13 +101,12 @@ function LogOut() {
   async function logOut(): Promise<void> {
     if (isAnythingUnsent(outbox) && !confirm('Some messages are not sent yet. Log out and lose them?')) return
     outbox.dispose()
-    setLoggingOut(true)
+    beginLogout()
     // Here it ends whatever the server says: without a network its session is left to run out.
     await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
     sessionStorage.clear()
     openChat(null, { replace: true })
     saveSession(null)
-    setTimeout(setLoggingOut, 0, false)
   }
   return (
     <button type="button" className="quiet" onClick={() => void logOut()}>

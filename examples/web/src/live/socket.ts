@@ -16,6 +16,16 @@ interface Told {
 const pingMs = 8_000
 const pongTimeoutMs = 4_000
 const longestWaitMs = 5_000
+const openingMs = 10_000
+
+/** Gives up where nobody answers that it wants to open: a network that has gone silent says nothing of that. */
+class ImpatientSocket extends WebSocket {
+  constructor(url: string | URL, protocols?: string | string[]) {
+    super(url, protocols)
+    const timer = setTimeout(() => this.close(), openingMs)
+    for (const end of ['open', 'close']) this.addEventListener(end, () => clearTimeout(timer))
+  }
+}
 
 /**
  * One WebSocket for every subscription. It comes back by itself, and asks for a fresh token each time; before the token
@@ -27,6 +37,7 @@ export function createSocket(tokens: Tokens): Socket {
     for (const listener of listeners) listener(open)
   }
   let socket: WebSocket | null = null
+  let opening: ReturnType<typeof setTimeout> | undefined
   let renewal: ReturnType<typeof setTimeout> | undefined
   let silence: ReturnType<typeof setTimeout> | undefined
   let disposed = false
@@ -76,13 +87,18 @@ export function createSocket(tokens: Tokens): Socket {
       sentLast = String(params['authorization']).replace('Bearer ', '')
       return params
     },
+    webSocketImpl: ImpatientSocket,
     lazy: true,
     keepAlive: pingMs,
     retryAttempts: Number.POSITIVE_INFINITY,
     shouldRetry: () => !disposed,
     retryWait: (attempt) => waitForNetwork(Math.min(250 * 2 ** attempt, longestWaitMs)),
     on: {
+      opened: () => {
+        opening = setTimeout(() => client.terminate(), openingMs)
+      },
       connected: (opened, payload) => {
+        clearTimeout(opening)
         socket = opened as WebSocket
         plan(payload as Told | undefined)
         tell(true)
@@ -95,9 +111,10 @@ export function createSocket(tokens: Tokens): Socket {
         if (received) clearTimeout(silence)
         plan(payload as Told | undefined)
       },
-      closed: () => {
-        clearTimeout(renewal)
-        clearTimeout(silence)
+      closed: (event) => {
+        for (const timer of [opening, renewal, silence]) clearTimeout(timer)
+        // Ended elsewhere, perhaps: then the next refresh is refused, and the way in is shown.
+        if ((event as Partial<CloseEvent>).code === 4403 && sentLast !== null) tokens.distrust(sentLast)
         socket = null
         tell(false)
       },
@@ -114,7 +131,8 @@ export function createSocket(tokens: Tokens): Socket {
     dispose() {
       disposed = true
       removeEventListener('offline', cut)
-      void client.dispose()
+      // It waits for an attempt to connect, which may fail.
+      void Promise.resolve(client.dispose()).catch(() => {})
     },
   }
 }

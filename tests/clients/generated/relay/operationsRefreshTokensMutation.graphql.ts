@@ -1,6 +1,6 @@
 /**
- * @generated SignedSource<<5f9b6d0c15b33fe341fd8833d19e5ba0>>
- * @relayHash b92d58976ea376ca42d46510072b500e
+ * @generated SignedSource<<a9148e240ad565079ccafdebd8c37818>>
+ * @relayHash 136d94b9f2651fb7c02215a55f82a868
  * @lightSyntaxTransform
  */
 
@@ -8,7 +8,7 @@
 /* eslint-disable */
 // @ts-nocheck
 
-// @relayRequestID f397c5853bdefc06eb4627279484c691616c8ac477e639bda0bf12ba4b9cbaad
+// @relayRequestID 427fa46f46ed5b196e2f770a5c1f377967f8b256814618692b88b787c9237283
 
 import type { ConcreteRequest } from 'relay-runtime';
 export type RefreshTokensInput = {
@@ -19,6 +19,7 @@ export type operationsRefreshTokensMutation$variables = {
 };
 export type operationsRefreshTokensMutation$data = {
   readonly refreshTokens: {
+    readonly retryAfterMs?: number;
     readonly tokens?: {
       readonly accessToken: string;
       readonly accessTokenExpiresAt: string;
@@ -84,6 +85,20 @@ v2 = {
   ],
   "type": "RefreshTokensPayload",
   "abstractKey": null
+},
+v3 = {
+  "kind": "InlineFragment",
+  "selections": [
+    {
+      "alias": null,
+      "args": null,
+      "kind": "ScalarField",
+      "name": "retryAfterMs",
+      "storageKey": null
+    }
+  ],
+  "type": "RateLimitedError",
+  "abstractKey": null
 };
 return {
   "fragment": {
@@ -100,7 +115,8 @@ return {
         "name": "refreshTokens",
         "plural": false,
         "selections": [
-          (v2/*:: as any*/)
+          (v2/*:: as any*/),
+          (v3/*:: as any*/)
         ],
         "storageKey": null
       }
@@ -129,14 +145,15 @@ return {
             "name": "__typename",
             "storageKey": null
           },
-          (v2/*:: as any*/)
+          (v2/*:: as any*/),
+          (v3/*:: as any*/)
         ],
         "storageKey": null
       }
     ]
   },
   "params": {
-    "id": "f397c5853bdefc06eb4627279484c691616c8ac477e639bda0bf12ba4b9cbaad",
+    "id": "427fa46f46ed5b196e2f770a5c1f377967f8b256814618692b88b787c9237283",
     "metadata": {},
     "name": "operationsRefreshTokensMutation",
     "operationKind": "mutation",
@@ -145,6 +162,6 @@ return {
 };
 })();
 
-(node as any).hash = "d21223a4c6d1d4d9a02c8507aa82a403";
+(node as any).hash = "99836923d4784fbce53f20d8300acab6";
 
 export default node;
