@@ -130,8 +130,8 @@ test('a client that renews its token in time follows events on one socket, each 
   const client = createLiveClient({
     url: `${brief.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
-    // Always a new one, which is as good as one that lasts.
-    session: { lastingToken: () => (refreshing ??= refresh()), lastsMs: () => 2_000, distrust: () => {} },
+    // Always a new one, which is as good as one that lasts. It ends at a full second: one to two from now.
+    session: { lastingToken: () => (refreshing ??= refresh()), lastsMs: () => 1_000, distrust: () => {} },
     on: { opened: (socket) => opened.push(socket), closed: (event) => closed.push(event) },
   })
   const seen: string[] = []
