@@ -31,7 +31,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
   }, 60_000)
   afterEach(async () => {
     const complaints = present.flatMap((each) => each.complaints)
-    await Promise.all(present.map(({ context }) => context.close()))
+    await departAll()
     present = []
     expect(complaints).toEqual([])
   })
@@ -46,6 +46,9 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     present.push(person)
     return person
   }
+
+  /** Before a server of its own ends, of which browsers would complain. */
+  const departAll = () => Promise.all(present.map(({ context }) => context.close()))
 
   async function join(name: string, options: Parameters<typeof enter>[1] = {}) {
     const person = await enter(name, options)
@@ -76,6 +79,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       )
       if (mode === 'only') expect(sent.filter((body) => body.includes('"query":'))).toEqual([])
     } finally {
+      await departAll()
       await strict.dispose()
     }
   })
@@ -165,6 +169,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       await message(bob, 'said offline').waitFor()
       expect(await texts(bob)).toEqual(all)
     } finally {
+      await departAll()
       await proxy.dispose()
     }
   })
@@ -207,6 +212,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       await say(alice, 'after')
       await message(bob, 'after').waitFor()
     } finally {
+      await departAll()
       await proxy.dispose()
     }
   })
@@ -247,6 +253,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
         .toBe(all.length)
       expect(await texts(bob)).toEqual(all)
     } finally {
+      await departAll()
       await proxy.dispose()
     }
   })
@@ -367,6 +374,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
       await alice.page.getByRole('button', { name: 'Log in' }).waitFor()
       expect(await alice.page.evaluate(() => localStorage.length + sessionStorage.length)).toBe(0)
     } finally {
+      await departAll()
       await strict.dispose()
     }
   })
