@@ -6,8 +6,14 @@ import type { IEnvironment } from 'relay-runtime'
 /** A page that React renders into, without a browser. */
 export async function openPage(environment: IEnvironment) {
   const window = new Window()
-  // Where React looks for a page, as soon as it is loaded.
-  Object.assign(globalThis, { window, document: window.document, navigator: window.navigator })
+  // Where React looks for a page, as soon as it is loaded. Node has a navigator from 21 on, which cannot be assigned to.
+  for (const [name, value] of Object.entries({
+    window,
+    document: window.document,
+    navigator: window.navigator,
+  })) {
+    Object.defineProperty(globalThis, name, { value, configurable: true })
+  }
   const { createRoot } = await import('react-dom/client')
   const root = createRoot(window.document.body as never)
   return {
