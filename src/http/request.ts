@@ -58,6 +58,8 @@ export async function checkRequest(request: IncomingMessage): Promise<RequestPro
   if (!json.test(request.headers['content-type'] ?? '')) {
     return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message: 'Send the request as application/json.' }
   }
+  // Yoga looks for it in lower case, and without a space before its parameters.
+  request.headers['content-type'] = 'application/json'
   if (await isBodyWithinLimit(request)) return null
   const message = `The request body is too large: at most ${maxBodyBytes.toLocaleString('en')} bytes.`
   return { status: 413, code: 'REQUEST_TOO_LARGE', message }

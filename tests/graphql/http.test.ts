@@ -130,8 +130,13 @@ describe('a body of another type is refused: a page of another site can send it 
     expect((await alice.run(Who)).viewer.user.id).toBe(alice.id)
   })
 
-  test('JSON is taken with a charset', async () => {
-    const headers = { ...login(), 'content-type': 'application/json; charset=utf-8' }
+  test.each([
+    'application/json; charset=utf-8',
+    'application/json ;charset=UTF-8',
+    'Application/JSON',
+    'application/graphql+json',
+  ])('JSON is taken as %s', async (type) => {
+    const headers = { ...login(), 'content-type': type }
     expect((await exchange({ headers, body: JSON.stringify({ query: Who }) })).status).toBe(200)
   })
 })
