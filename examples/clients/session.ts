@@ -13,8 +13,6 @@ export interface RefreshRequest {
   readonly documentId?: string
 }
 
-const requestTimeoutMs = 10_000
-
 const refreshRequest: RefreshRequest = {
   query: `mutation RefreshTokens($input: RefreshTokensInput!) { refreshTokens(input: $input) {
     ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
@@ -25,13 +23,23 @@ const loginRequest = `mutation LogIn($input: LoginInput!) { login(input: $input)
   ... on LoginPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
   ... on UserError { message } } }`
 
-/** The tokens of a new login. @throws Error in words for a person, where it is refused */
-export async function logIn(url: string, identifier: string, password: string): Promise<Tokens> {
+/**
+ * The tokens of a new login.
+ *
+ * @param deviceName by which people know it in the list of their sessions
+ * @throws Error in words for a person, where it is refused
+ */
+export async function logIn(
+  url: string,
+  identifier: string,
+  password: string,
+  deviceName?: string,
+): Promise<Tokens> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: loginRequest, variables: { input: { identifier, password } } }),
-    signal: AbortSignal.timeout(requestTimeoutMs),
+    body: JSON.stringify({ query: loginRequest, variables: { input: { identifier, password, deviceName } } }),
+    signal: AbortSignal.timeout(10_000),
   })
   const { data, errors } = (await response.json()) as {
     data?: { login: { tokens?: Tokens; message?: string } }
@@ -77,6 +85,8 @@ export class Session {
   #lifetimeMs = 0
   #endsAt = 0
   #refreshing: { readonly of: Tokens; readonly done: Promise<string> } | null = null
+  /** For how long an answer over HTTP is waited for: a network that has gone silent does not say so. */
+  timeoutMs = 10_000
   /** Called where the server says that the session is over: show the way to log in. `end()` does not call it. */
   onEnded: () => void = () => {}
 
@@ -156,8 +166,7 @@ export class Session {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ ...this.#request, variables: { input: { refreshToken } } }),
-        // A network that has gone silent does not say so.
-        signal: AbortSignal.timeout(requestTimeoutMs),
+        signal: AbortSignal.timeout(this.timeoutMs),
       })
       const { data } = (await response.json()) as { data?: { refreshTokens: Refreshed } }
       return data?.refreshTokens ?? null
