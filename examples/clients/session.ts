@@ -23,11 +23,14 @@ const loginRequest = `mutation LogIn($input: LoginInput!) { login(input: $input)
   ... on LoginPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
   ... on UserError { message } } }`
 
+/** What the server decided, in words for a person. */
+export class Refusal extends Error {}
+
 /**
  * The tokens of a new login.
  *
  * @param deviceName by which people know it in the list of their sessions
- * @throws Error in words for a person, where it is refused
+ * @throws Refusal; another error where nothing was decided
  */
 export async function logIn(
   url: string,
@@ -45,7 +48,7 @@ export async function logIn(
     data?: { login: { tokens?: Tokens; message?: string } }
     errors?: { message: string }[]
   }
-  if (!data?.login.tokens) throw new Error(data?.login.message ?? errors?.[0]?.message)
+  if (!data?.login.tokens) throw new Refusal(data?.login.message ?? errors?.[0]?.message)
   return data.login.tokens
 }
 
@@ -56,7 +59,7 @@ interface Refreshed {
 }
 
 /** The session was ended: here, elsewhere, or by running out. What is asked for without it is a new login. */
-export class SessionEnded extends Error {
+export class SessionEnded extends Refusal {
   constructor() {
     super('The session has ended: log in again')
     this.name = 'SessionEnded'

@@ -113,7 +113,8 @@ test.each(['an open socket', 'a socket that is to be opened'])(
     const bob = await app.register('bob')
     const chatId = await createDirectChat(bob, user.id)
     const connecting = vi.fn()
-    const client = connectLive(new URL('/graphql', proxy.url).href, session, { on: { connecting } })
+    const more = { on: { connecting }, keepAlive: 1_000, timeoutMs: 2_000 }
+    const client = connectLive(new URL('/graphql', proxy.url).href, session, more)
     const events = followEvents<{ __typename: string }>(client, { query: Events, variables: {} })
     expect((await events.next()).value?.__typename).toBe('CaughtUp')
     const next = events.next()
