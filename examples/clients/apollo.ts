@@ -8,7 +8,7 @@ import type { Client } from 'graphql-ws'
 import { from, mergeMap, Observable } from 'rxjs'
 import { subscribe } from './graphql-ws.ts'
 import { fetchWhole, isRepeatable, isUnauthenticated } from './http.ts'
-import type { Session } from './session.ts'
+import { type Session, SessionEnded } from './session.ts'
 
 /**
  * Repeats what may be, refreshes tokens, and sends subscriptions over `live`. Queries and mutations go by their hash, and
@@ -24,10 +24,6 @@ export function createApolloLink(
     if (!CombinedGraphQLErrors.is(error) || !error.errors.some(isUnauthenticated)) return
     return from(session.refresh()).pipe(mergeMap(() => forward(operation)))
   })
-  const retry = new RetryLink({
-    attempts: (count, { operationType, variables }, error) =>
-      count < 8 && isPassing(error) && isRepeatable(operationType === 'mutation', variables),
-  })
   const authorize = new SetContextLink(({ headers }) => ({ headers: { ...headers, ...session.headers } }))
   const http = new HttpLink({
     uri: url,
@@ -40,12 +36,18 @@ export function createApolloLink(
     manifest ? persisted.concat(socket) : socket,
     persisted.concat(http),
   )
-  return ApolloLink.from([refresh, retry, authorize, transport])
+  return ApolloLink.from([refresh, repeat, authorize, transport])
 }
+
+const repeat = new RetryLink({
+  attempts: (count, { operationType, variables }, error) =>
+    count < 8 && isPassing(error) && isRepeatable(operationType === 'mutation', variables),
+})
 
 /** No answer, or the server could not do its part just now. */
 function isPassing(error: unknown): boolean {
-  return !CombinedGraphQLErrors.is(error) && !(ServerError.is(error) && error.statusCode < 500)
+  if (CombinedGraphQLErrors.is(error) || error instanceof SessionEnded) return false
+  return !ServerError.is(error) || error.statusCode >= 500
 }
 
 /** As `generate-persisted-query-manifest` writes it. */

@@ -70,7 +70,7 @@ export class SessionEnded extends Refusal {
  * For how long a new token is good, in ms: from its own two times, which are in whole seconds. The clock here may be
  * minutes off, and with `accessTokenExpiresAt` every token would seem to have ended, or none.
  */
-export function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): number {
+function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): number {
   try {
     const claims = accessToken.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/')
     const { iat, exp } = JSON.parse(atob(claims ?? ''))

@@ -31,11 +31,13 @@ const client = createLiveClient({
   retryWait: () => delay(500),
 })
 const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' })
+// Until there is a chat to send it to, nothing is read.
+terminal.pause()
 const isTyped = process.stdout.isTTY
 
 /** Above what is being typed. Texts and names of others are a part of it, and Parley takes them as they are written. */
 function say(text: string): void {
-  const columns = isTyped ? process.stdout.columns : undefined
+  const columns = isTyped ? process.stdout.columns || undefined : undefined
   process.stdout.write(`${isTyped ? '\r\x1b[K' : ''}${printable(text, columns)}\n`)
   if (isTyped) terminal.prompt(true)
 }
@@ -121,6 +123,7 @@ async function end(problem?: unknown): Promise<void> {
     await Promise.race([sending, delay(1_500)])
   }
   terminal.close()
+  if (isTyped) console.log()
   for (const text of unsent.values()) console.log(printable(`Not sent: ${text}`))
   const logOut = () => ask(url, session, 'mutation LogOut { logout { success } }').catch(() => {})
   if (!problem) await Promise.race([logOut(), delay(unsent.size === 0 ? 2_000 : 500)])
@@ -151,6 +154,7 @@ try {
   terminal.on('close', () => void end())
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end())
   terminal.on('SIGINT', () => void end())
+  terminal.resume()
 } catch (problem) {
   await end(problem)
 }

@@ -1,4 +1,7 @@
+import { ApolloClient, gql } from '@apollo/client'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createApolloLink } from '../../examples/clients/apollo.ts'
+import { createApolloCache } from '../../examples/clients/apollo-cache.ts'
 import { followEvents } from '../../examples/clients/graphql-ws.ts'
 import { Session, SessionEnded } from '../../examples/clients/session.ts'
 import * as stream from '../../examples/clients/sse.ts'
@@ -61,6 +64,23 @@ test('and over server-sent events, whether its stream was open or not', async ()
   session.begin(tokensOf(user))
   await expect(follow().next()).rejects.toBeInstanceOf(SessionEnded)
   expect(onEnded).toHaveBeenCalledTimes(2)
+})
+
+test('Apollo Client says at once of a subscription that there is no session any more', async () => {
+  const session = new Session(url)
+  const asked = vi.spyOn(session, 'lastingToken')
+  const live = connectLive(url, session)
+  const client = new ApolloClient({
+    cache: createApolloCache(),
+    link: createApolloLink(url, session, live),
+  })
+  const error = await new Promise((resolve) => {
+    client.subscribe({ query: gql(Events) }).subscribe((result) => resolve(result.error))
+  })
+  expect(error).toBeInstanceOf(SessionEnded)
+  expect(asked).toHaveBeenCalledTimes(1)
+  client.stop()
+  await live.dispose()
 })
 
 test('a refresh that is on its way for one login puts nothing into the next', async () => {

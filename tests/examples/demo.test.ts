@@ -167,11 +167,13 @@ test('says in one line that there is no server, or another one', async () => {
   const others = await Promise.all(
     ['<html>', '{}', 'null', '{"data":{}}'].map((body) => serve((_request, response) => response.end(body))),
   )
-  for (const url of ['http://127.0.0.1:9', 'nonsense', ...others.map((other) => other.url)]) {
-    const program = demo([url])
-    expect(await program.ended).toBe(1)
-    expect(program.lines).toEqual([])
-    expect(program.problems).toEqual([`No Parley answers at ${url}. Start one with npm start.`])
-  }
+  await Promise.all(
+    ['http://127.0.0.1:9', 'nonsense', ...others.map((other) => other.url)].map(async (url) => {
+      const program = demo([url])
+      expect(await program.ended).toBe(1)
+      expect(program.lines).toEqual([])
+      expect(program.problems).toEqual([`No Parley answers at ${url}. Start one with npm start.`])
+    }),
+  )
   for (const { server } of others) server.close()
 })
