@@ -104,12 +104,15 @@ test.each(Object.keys(clients))('%s gives up a connection that has gone silent',
   const client = clients[name]?.(url, begin(url, 1_000))
   expect(await client?.read()).toBe(alice.username)
   proxy.freeze()
+  const readingIsGivenUp = givenUp(url)
   const reading = client?.read()
-  await askedTwice(url)
+  await readingIsGivenUp
   proxy.thaw()
   expect(await reading).toBe(alice.username)
   proxy.freeze()
+  const creatingIsGivenUp = givenUp(url)
   await expect(client?.create()).rejects.toThrow()
+  await creatingIsGivenUp
   proxy.cut()
   expect(await groupsOf(alice)).toBe(0)
 })
@@ -132,8 +135,9 @@ test('a refresh that is not answered is asked for again', async () => {
   const url = new URL('/graphql', proxy.url).href
   const session = begin(url, 1_000)
   proxy.freeze()
+  const refreshingIsGivenUp = givenUp(url)
   const refreshing = session.refresh()
-  await askedTwice(url)
+  await refreshingIsGivenUp
   proxy.thaw()
   await isAlice(await refreshing)
 })
@@ -150,12 +154,12 @@ async function isAlice(token: string): Promise<void> {
   expect((await app.client(token).run(me)).viewer.user.username).toBe(alice.username)
 }
 
-/** From now on: the first time was given up. */
-async function askedTwice(url: string): Promise<void> {
+/** The first thing that is asked for from now on, by whoever asked: the server ends a connection some time, too. */
+async function givenUp(url: string): Promise<void> {
   const fetched = vi.spyOn(globalThis, 'fetch')
   disposals.push(() => fetched.mockRestore())
-  const count = () => fetched.mock.calls.filter(([input]) => String(input).startsWith(url)).length
-  await eventually(() => expect(count()).toBeGreaterThan(1))
+  const first = () => fetched.mock.calls.find(([input]) => String(input).startsWith(url))?.[1]
+  await eventually(() => expect(first()?.signal?.aborted).toBe(true))
   fetched.mockRestore()
 }
 
