@@ -2,8 +2,8 @@
 //
 //   npm run demo [-- http://127.0.0.1:4000]      or PARLEY_URL in the environment
 //
-// They delete their accounts in the end, and where it ends halfway. Exit code 0, or 1 with one line that says what went
-// wrong.
+// They delete their accounts in the end, and where it ends halfway, whatever answers were lost. Exit code 0, or 1 with one
+// line that says what went wrong.
 import { randomBytes, randomUUID } from 'node:crypto'
 import { type Client, createClient } from 'graphql-ws'
 import WebSocket from 'ws'
@@ -15,7 +15,13 @@ const patienceMs = 10_000
 // biome-ignore lint/suspicious/noExplicitAny: an answer has the shape of whatever was asked.
 type Data = any
 
-class Problem extends Error {}
+class Problem extends Error {
+  readonly code: string
+  constructor(message: string, code = '') {
+    super(message)
+    this.code = code
+  }
+}
 
 const say = (line: string) => console.log(`  ${line}`)
 const chapter = (title: string) => console.log(`\n${title}`)
@@ -27,15 +33,28 @@ async function ask(query: string, variables: object = {}, token?: string): Promi
   const { data, errors } = await post({ query, variables }, token).catch(() => {
     throw new Problem(otherServer)
   })
-  if (errors?.[0]) throw new Problem(String(errors[0].message))
+  if (errors?.[0]) throw new Problem(meaningOf(errors[0]))
   const [result] = Object.values<Data>(Object(data))
   // Null says that there is nothing of that kind; no field at all, that this is no GraphQL.
   if (result === undefined) throw new Problem(otherServer)
-  if (result?.code) throw new Problem(`${result.code}: ${result.reason}`)
+  if (result?.code) throw new Problem(`${result.code}: ${result.reason}`, result.code)
   return result
 }
 
-async function post(body: object, token?: string): Promise<{ data?: Data; errors?: { message: string }[] }> {
+interface Failure {
+  readonly message: string
+  readonly extensions?: { readonly code?: string }
+}
+
+function meaningOf({ message, extensions }: Failure): string {
+  if (extensions?.code === 'PERSISTED_QUERY_NOT_IN_LIST')
+    return `${url} runs the operations of its manifests only (PERSISTED_OPERATIONS=only), and the demo's are in none.`
+  if (extensions?.code === 'GRAPHQL_VALIDATION_FAILED')
+    return `${url} is of another version than this demo: ${message}`
+  return String(message)
+}
+
+async function post(body: object, token?: string): Promise<{ data?: Data; errors?: Failure[] }> {
   const response = await fetch(new URL('/graphql', url), {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(token && { authorization: `Bearer ${token}` }) },
@@ -85,7 +104,14 @@ class Person {
     return ask(query, variables, this.token)
   }
 
-  async register(): Promise<void> {
+  #registering: Promise<void> | null = null
+  register(): Promise<void> {
+    if (isStopped) throw stop
+    this.#registering = this.#register()
+    return this.#registering
+  }
+
+  async #register(): Promise<void> {
     const { username, name: displayName } = this
     const input = { username, displayName, email: `${username}@example.com`, password: this.#password }
     const { viewer, tokens } = await ask(
@@ -164,9 +190,8 @@ class Person {
     return comeBack
   }
 
-  /** For good, with what was written. Where there is no account nothing happens. */
+  /** For good, with what was written. */
   async deleteAccount(): Promise<void> {
-    if (this.token === '' || this.#isGone) return
     void this.#client?.dispose()
     await this.ask(
       `mutation Delete($input: DeleteAccountInput!) { deleteAccount(input: $input) { ${failure}
@@ -176,6 +201,23 @@ class Person {
     this.#isGone = true
   }
   #isGone = false
+
+  /** A lost answer says nothing of whether there is an account; that one can log in does. */
+  async leaveNothing(): Promise<void> {
+    if (this.#registering === null || this.#isGone) return
+    await this.#registering.catch(() => {})
+    try {
+      const { tokens } = await ask(
+        `mutation LogIn($input: LoginInput!) { login(input: $input) { ${failure}
+          ... on LoginPayload { tokens { accessToken } } } }`,
+        { input: { identifier: this.username, password: this.#password } },
+      )
+      this.token = tokens.accessToken
+      await this.deleteAccount()
+    } catch (problem) {
+      if (!(problem instanceof Problem) || problem.code !== 'INVALID_CREDENTIALS') throw problem
+    }
+  }
 }
 
 function expect(holds: boolean, otherwise: string): void {
@@ -283,17 +325,23 @@ async function tell(ada: Person, ben: Person): Promise<void> {
 }
 
 const people = [new Person('Ada'), new Person('Ben')] as const
+const stop = new Problem('Stopped.')
+let isStopped = false
 const stopped = new Promise<never>((_resolve, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => reject(new Problem('Stopped.')))
+    process.once(signal, () => {
+      isStopped = true
+      reject(stop)
+    })
 })
 try {
   await Promise.race([tell(...people), stopped])
   console.log('\nThat was Parley.')
   process.exit(0)
 } catch (problem) {
+  isStopped = true
   const left: string[] = []
-  const cleanUp = (person: Person) => person.deleteAccount().catch(() => left.push(`@${person.username}`))
+  const cleanUp = (person: Person) => person.leaveNothing().catch(() => left.push(`@${person.username}`))
   await Promise.all(people.map(cleanUp))
   const what = problem instanceof Problem ? problem.message : `${url} answers otherwise than Parley does.`
   console.error(left.length === 0 ? what : `${what} Not deleted: ${left.join(', ')}.`)

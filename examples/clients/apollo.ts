@@ -6,52 +6,62 @@ import { RetryLink } from '@apollo/client/link/retry'
 import { getOperationAST, print } from 'graphql'
 import type { Client } from 'graphql-ws'
 import { from, mergeMap, Observable } from 'rxjs'
-import { resuming } from './graphql-ws.ts'
-import { isRepeatable } from './http.ts'
-import type { Session } from './session.ts'
+import { subscribe } from './graphql-ws.ts'
+import { fetchWhole, isRepeatable, isUnauthenticated } from './http.ts'
+import { type Session, SessionEnded } from './session.ts'
 
 /**
- * Retries, refreshes, and sends subscriptions over `live`. Queries and mutations go by their hash, and by their text
- * where the server has not seen it yet; with a manifest, as `generate-persisted-query-manifest` writes it, everything
- * goes by its id.
+ * Repeats what may be, refreshes tokens, and sends subscriptions over `live`. Queries and mutations go by their hash, and
+ * by their text where the server has not seen it yet; with a manifest everything goes by its id.
  */
 export function createApolloLink(
   url: string,
   session: Session,
   live: Client,
-  manifest?: { operations: { id: string; name: string }[] },
+  manifest?: Manifest,
 ): ApolloLink {
   const refresh = new ErrorLink(({ error, operation, forward }) => {
-    if (!CombinedGraphQLErrors.is(error)) return
-    if (!error.errors.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED')) return
+    if (!CombinedGraphQLErrors.is(error) || !error.errors.some(isUnauthenticated)) return
     return from(session.refresh()).pipe(mergeMap(() => forward(operation)))
   })
-  const retry = new RetryLink({
-    attempts: (count, { operationType, variables }, error) =>
-      count < 8 &&
-      !CombinedGraphQLErrors.is(error) &&
-      !(ServerError.is(error) && error.statusCode < 500) &&
-      isRepeatable(operationType === 'mutation', variables),
+  const authorize = new SetContextLink(({ headers }) => ({ headers: { ...headers, ...session.headers } }))
+  const http = new HttpLink({
+    uri: url,
+    fetch: (input, init) => fetchWhole(String(input), init, session.timeoutMs),
   })
-  const authorize = new SetContextLink(({ headers }) => ({
-    headers: { ...headers, ...session.headers },
-  }))
-  const ids = new Map(manifest?.operations.map(({ id, name }) => [name, id]))
-  const persisted = new PersistedQueryLink(
-    manifest
-      ? {
-          generateHash: (document) => ids.get(getOperationAST(document)?.name?.value ?? '') ?? 'unknown',
-          disable: () => false,
-          retry: () => false,
-        }
-      : { sha256 },
-  )
+  const socket = new LiveLink(live)
+  const persisted = new PersistedQueryLink(manifest ? byId(manifest) : { sha256 })
   const transport = ApolloLink.split(
     ({ operationType }) => operationType === 'subscription',
-    manifest ? persisted.concat(new LiveLink(live)) : new LiveLink(live),
-    persisted.concat(new HttpLink({ uri: url })),
+    manifest ? persisted.concat(socket) : socket,
+    persisted.concat(http),
   )
-  return ApolloLink.from([refresh, retry, authorize, transport])
+  return ApolloLink.from([refresh, repeat, authorize, transport])
+}
+
+const repeat = new RetryLink({
+  attempts: (count, { operationType, variables }, error) =>
+    count < 8 && isPassing(error) && isRepeatable(operationType === 'mutation', variables),
+})
+
+/** No answer, or the server could not do its part just now. */
+function isPassing(error: unknown): boolean {
+  if (CombinedGraphQLErrors.is(error) || error instanceof SessionEnded) return false
+  return !ServerError.is(error) || error.statusCode >= 500
+}
+
+/** As `generate-persisted-query-manifest` writes it. */
+interface Manifest {
+  readonly operations: readonly { readonly id: string; readonly name: string }[]
+}
+
+function byId({ operations }: Manifest): PersistedQueryLink.Options {
+  const ids = new Map(operations.map(({ id, name }) => [name, id]))
+  return {
+    generateHash: (document) => ids.get(getOperationAST(document)?.name?.value ?? '') ?? 'unknown',
+    disable: () => false,
+    retry: () => false,
+  }
 }
 
 async function sha256(text: string): Promise<string> {
@@ -67,17 +77,19 @@ export class LiveLink extends ApolloLink {
   constructor(client: Client) {
     super(({ query, operationName = null, variables, extensions }) => {
       const text = 'persistedQuery' in extensions ? {} : { query: print(query) }
-      const { request, saw } = resuming({ ...text, operationName, variables, extensions })
       return new Observable((observer) =>
-        client.subscribe<Record<string, unknown>>(request, {
-          next(result) {
-            observer.next(result as ApolloLink.Result)
-            saw(result.data)
+        subscribe(
+          client,
+          { ...text, operationName, variables, extensions },
+          {
+            next: (result) => observer.next(result),
+            error: (problem) =>
+              observer.error(
+                problem instanceof AggregateError ? new CombinedGraphQLErrors(problem) : problem,
+              ),
+            complete: () => observer.complete(),
           },
-          error: (errors) =>
-            observer.error(Array.isArray(errors) ? new CombinedGraphQLErrors({ errors }) : errors),
-          complete: () => observer.complete(),
-        }),
+        ),
       )
     })
   }

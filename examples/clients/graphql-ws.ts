@@ -1,37 +1,25 @@
 import { type Client, type ClientOptions, createClient, type SubscribePayload } from 'graphql-ws'
-import { SessionEnded } from './session.ts'
+import { type Session, SessionEnded } from './session.ts'
 
 /** What the server says of the token that a socket lasts as long as. */
 interface Told {
   readonly authorization?: { readonly expiresAt?: string; readonly code?: string }
 }
 
-/** What a socket needs of a [session](session.ts). */
-export interface TokenSource {
-  /** One that is good for a while, refreshed over HTTP where the one at hand is not; once for all who ask at a time. */
-  lastingToken(): Promise<string>
-  /** This one was refused before its time: the next one that is asked for has to be another. */
-  distrust(token: string): void
-  /** For how long yet this one is good. */
-  lastsMs(token: string): number
-}
-
 export interface LiveOptions extends ClientOptions {
-  readonly session: TokenSource
-  /** Where there is no global one, as in Node: that of `ws`. */
+  readonly session: Pick<Session, 'lastingToken' | 'lastsMs' | 'distrust'>
+  /** Where there is no global one, as in Node before 22: that of `ws`. */
   readonly webSocketImpl?: unknown
+  /** For how long an answer is waited for: a connection that has gone silent does not say so. @default 10000 */
+  readonly timeoutMs?: number
 }
-
-/** A connection that takes longer to open has gone silent, and says nothing of it. */
-const openingMs = 10_000
-const pongTimeoutMs = 5_000
 
 /** Gives up where nobody answers that it wants to open. Of an open one the client itself takes care. */
-function impatient(Socket: typeof WebSocket): typeof WebSocket {
+function impatient(Socket: typeof WebSocket, timeoutMs: number): typeof WebSocket {
   return class extends Socket {
     constructor(url: string | URL, protocols?: string | string[]) {
       super(url, protocols)
-      const timer = setTimeout(() => this.close(), openingMs)
+      const timer = setTimeout(() => this.close(), timeoutMs)
       for (const end of ['open', 'close']) this.addEventListener(end, () => clearTimeout(timer))
     }
   }
@@ -40,18 +28,23 @@ function impatient(Socket: typeof WebSocket): typeof WebSocket {
 /**
  * The standard client, whose socket outlives its access token: before the token ends a new one goes to the server in a
  * `ping`. Where that comes too late the socket is closed with 4403, and the client connects anew by itself, with another
- * token. One that has gone silent is given up within 17 s, one that does not open within 10 s. A session that has ended has none: then subscriptions end with the error `SessionEnded`.
+ * token. One that has gone silent is given up within 20 s, one that does not open within 10 s. A session that has ended
+ * has no token: then subscriptions end with the error `SessionEnded`.
  */
-export function createLiveClient({ session, ...options }: LiveOptions): Client {
+export function createLiveClient({ session, timeoutMs = 10_000, ...options }: LiveOptions): Client {
   let token = ''
   async function authorization() {
     token = await session.lastingToken()
     return { authorization: `Bearer ${token}` }
   }
   let socket: WebSocket | null = null
-  let opening: ReturnType<typeof setTimeout> | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   let silence: ReturnType<typeof setTimeout> | undefined
+
+  function expectAnswer(): void {
+    clearTimeout(silence)
+    silence = setTimeout(() => client.terminate(), timeoutMs)
+  }
 
   /**
    * When four fifths of the time are over, not by `expiresAt`, which is a time of the server's clock; where the server
@@ -78,21 +71,19 @@ export function createLiveClient({ session, ...options }: LiveOptions): Client {
     retryAttempts: Number.POSITIVE_INFINITY,
     // Whatever else fails may be mended by the time of another attempt.
     shouldRetry: (problem) => !(problem instanceof SessionEnded),
-    keepAlive: 12_000,
+    keepAlive: 10_000,
     ...options,
-    webSocketImpl: impatient((options.webSocketImpl as typeof WebSocket | undefined) ?? WebSocket),
+    webSocketImpl: impatient((options.webSocketImpl as typeof WebSocket | undefined) ?? WebSocket, timeoutMs),
     connectionParams: authorization,
   })
-  client.on('opened', () => {
-    opening = setTimeout(() => client.terminate(), openingMs)
-  })
+  client.on('opened', expectAnswer)
   client.on('connected', (opened, payload) => {
-    clearTimeout(opening)
+    clearTimeout(silence)
     socket = opened as WebSocket
     plan(payload as Told)
   })
   client.on('ping', (received) => {
-    if (!received) silence = setTimeout(() => client.terminate(), pongTimeoutMs)
+    if (!received) expectAnswer()
   })
   client.on('pong', (received, payload) => {
     if (!received) return
@@ -100,7 +91,8 @@ export function createLiveClient({ session, ...options }: LiveOptions): Client {
     plan(payload as Told)
   })
   client.on('closed', (event) => {
-    for (const each of [opening, timer, silence]) clearTimeout(each)
+    clearTimeout(timer)
+    clearTimeout(silence)
     if (Object(event).code === 4403) session.distrust(token)
     socket = null
   })
@@ -108,7 +100,7 @@ export function createLiveClient({ session, ...options }: LiveOptions): Client {
 }
 
 /** `query`, or in its place whatever names a persisted one: `documentId`, `doc_id` or `extensions`. */
-export interface Request extends Omit<SubscribePayload, 'query'> {
+interface Request extends Omit<SubscribePayload, 'query'> {
   readonly query?: string | undefined
   readonly documentId?: string
   readonly doc_id?: string
@@ -120,7 +112,7 @@ export interface Request extends Omit<SubscribePayload, 'query'> {
  * instead of the first one. An event of the log has a `cursor`: select it, and declare `$after: String`. `typing` and
  * `presence` have none, and begin anew.
  */
-export function resuming(request: Request): { request: SubscribePayload; saw(data: unknown): void } {
+function resuming(request: Request): { request: SubscribePayload; saw(data: unknown): void } {
   let after = request.variables?.['after']
   const variables = Object.defineProperty({ ...request.variables }, 'after', {
     enumerable: true,
@@ -135,14 +127,45 @@ export function resuming(request: Request): { request: SubscribePayload; saw(dat
   }
 }
 
-/** Follows `events`, over reconnects, each event once. */
+/** Of Apollo, urql or Relay: whom a subscription tells. */
+interface Sink {
+  next(result: never): void
+  error(problem: Error): void
+  complete(): void
+}
+
+/** `client.subscribe`, resuming; a refusal is an `AggregateError` of what the server says. @returns what ends it */
+export function subscribe(client: Client, asked: Request, sink: Sink): () => void {
+  const { request, saw } = resuming(asked)
+  return client.subscribe<Record<string, unknown>>(request, {
+    next(result) {
+      sink.next(result as never)
+      saw(result.data)
+    },
+    error: (problem) => sink.error(errorOf(problem)),
+    complete: () => sink.complete(),
+  })
+}
+
+/** Follows `events`, over reconnects, each event once. @throws `AggregateError` where it was refused; `SessionEnded` */
 export async function* followEvents<Event>(client: Client, asked: Request): AsyncGenerator<Event> {
   const { request, saw } = resuming(asked)
-  for await (const { data, errors } of client.iterate<{ events: Event }>(request)) {
-    if (errors) throw new AggregateError(errors, errors[0]?.message)
-    if (!data) continue
-    // Applied first, then taken note of: whoever stops in between gets it again.
-    yield data.events
-    saw(data)
+  try {
+    for await (const { data, errors } of client.iterate<{ events: Event }>(request)) {
+      if (errors) throw errors
+      if (!data) continue
+      // Applied first, then taken note of: whoever stops in between gets it again.
+      yield data.events
+      saw(data)
+    }
+  } catch (problem) {
+    throw errorOf(problem)
   }
+}
+
+/** The client fails with errors of GraphQL, with what closed its socket, or with an error as such. */
+function errorOf(problem: unknown): Error {
+  if (problem instanceof Error) return problem
+  if (Array.isArray(problem)) return new AggregateError(problem, problem[0]?.message)
+  return new Error(`The connection was closed: ${Object(problem).code} ${Object(problem).reason}`)
 }

@@ -17,17 +17,45 @@ export function isRepeatable(isMutation: boolean, variables: Record<string, unkn
   return !isMutation || 'clientMessageId' in Object(variables['input'])
 }
 
-/** `fetch`, again where there was no answer, or the server could not do its part just now. */
-export async function fetchAgain(url: string, init: RequestInit, repeatable: boolean): Promise<Response> {
+/** The token was refused: with another one the answer may be another. */
+export function isUnauthenticated({
+  extensions,
+}: {
+  extensions?: Record<string, unknown> | undefined
+}): boolean {
+  return extensions?.['code'] === 'UNAUTHENTICATED'
+}
+
+/**
+ * `fetch`, with all of the body: either may break off, or never come, and a network that has gone silent does not say
+ * so. The limit is a timer of its own, since Node 20 forgets `AbortSignal.timeout` within `AbortSignal.any`.
+ */
+export async function fetchWhole(url: string, init: RequestInit = {}, timeoutMs = 10_000): Promise<Response> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs)
+  try {
+    const signal = init.signal ? AbortSignal.any([init.signal, late.signal]) : late.signal
+    const response = await fetch(url, { ...init, signal })
+    return new Response(await response.arrayBuffer(), response)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** `fetchWhole`, again where there was no answer in time, or the server could not do its part just now. */
+export async function fetchAgain(
+  url: string,
+  init: RequestInit,
+  repeatable: boolean,
+  timeoutMs?: number,
+): Promise<Response> {
   for (let count = 1; ; count++) {
     const last = !repeatable || count === 8
     try {
-      const response = await fetch(url, init)
-      // All of it: it may break off.
-      const whole = new Response(await response.arrayBuffer(), response)
-      if (whole.status < 500 || last) return whole
+      const response = await fetchWhole(url, init, timeoutMs)
+      if (response.status < 500 || last) return response
     } catch (error) {
-      if (last) throw error
+      if (last || init.signal?.aborted) throw error
     }
     await new Promise((resolve) => setTimeout(resolve, 2 ** count * 50))
   }
@@ -46,11 +74,11 @@ export async function post<Data>(
       accept: 'application/graphql-response+json',
       ...session.headers,
     }
+    const repeatable = isRepeatable(isMutation, body.variables)
     const init = { method: 'POST', headers, body: JSON.stringify(body) }
-    const response = await fetchAgain(url, init, isRepeatable(isMutation, body.variables))
+    const response = await fetchAgain(url, init, repeatable, session.timeoutMs)
     const result = (await response.json()) as ExecutionResult<Data>
-    const refused = result.errors?.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED')
-    if (!refused || refreshed) return result
+    if (refreshed || !result.errors?.some(isUnauthenticated)) return result
     await session.refresh()
   }
 }

@@ -8,35 +8,24 @@ import {
   type RequestParameters,
   Store,
 } from 'relay-runtime'
-import { resuming } from './graphql-ws.ts'
+import { subscribe } from './graphql-ws.ts'
 import { post } from './http.ts'
 import type { Session } from './session.ts'
 
-/** With `persistConfig` the compiler leaves an id in place of the text. */
-function requestOf({ id, text }: RequestParameters) {
-  return id ? { doc_id: id } : { query: text ?? '' }
-}
-
-/** Retries, refreshes, and sends subscriptions over `live`. */
+/** Repeats what may be, refreshes tokens, and sends subscriptions over `live`. */
 export function createRelayEnvironment(url: string, session: Session, live: Client): Environment {
   const network = Network.create(
     async (params, variables) => {
       const body = { ...requestOf(params), variables }
       return (await post(url, session, body, params.operationKind === 'mutation')) as GraphQLResponse
     },
-    (params, variables) => {
-      const { request, saw } = resuming({ ...requestOf(params), variables })
-      return Observable.create((sink) =>
-        live.subscribe<Record<string, unknown>>(request, {
-          next(result) {
-            sink.next(result as GraphQLResponse)
-            saw(result.data)
-          },
-          error: (error) => sink.error(error instanceof Error ? error : new Error(JSON.stringify(error))),
-          complete: () => sink.complete(),
-        }),
-      )
-    },
+    (params, variables) =>
+      Observable.create((sink) => subscribe(live, { ...requestOf(params), variables }, sink)),
   )
   return new Environment({ network, store: new Store(new RecordSource()) })
+}
+
+/** With `persistConfig` the compiler leaves an id in place of the text. */
+function requestOf({ id, text }: RequestParameters) {
+  return id ? { doc_id: id } : { query: text ?? '' }
 }

@@ -13,8 +13,6 @@ export interface RefreshRequest {
   readonly documentId?: string
 }
 
-const requestTimeoutMs = 10_000
-
 const refreshRequest: RefreshRequest = {
   query: `mutation RefreshTokens($input: RefreshTokensInput!) { refreshTokens(input: $input) {
     ... on RefreshTokensPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
@@ -25,19 +23,32 @@ const loginRequest = `mutation LogIn($input: LoginInput!) { login(input: $input)
   ... on LoginPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
   ... on UserError { message } } }`
 
-/** The tokens of a new login. @throws Error in words for a person, where it is refused */
-export async function logIn(url: string, identifier: string, password: string): Promise<Tokens> {
+/** What the server decided, in words for a person. */
+export class Refusal extends Error {}
+
+/**
+ * The tokens of a new login.
+ *
+ * @param deviceName by which people know it in the list of their sessions
+ * @throws Refusal; another error where nothing was decided
+ */
+export async function logIn(
+  url: string,
+  identifier: string,
+  password: string,
+  deviceName?: string,
+): Promise<Tokens> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ query: loginRequest, variables: { input: { identifier, password } } }),
-    signal: AbortSignal.timeout(requestTimeoutMs),
+    body: JSON.stringify({ query: loginRequest, variables: { input: { identifier, password, deviceName } } }),
+    signal: AbortSignal.timeout(10_000),
   })
   const { data, errors } = (await response.json()) as {
     data?: { login: { tokens?: Tokens; message?: string } }
     errors?: { message: string }[]
   }
-  if (!data?.login.tokens) throw new Error(data?.login.message ?? errors?.[0]?.message)
+  if (!data?.login.tokens) throw new Refusal(data?.login.message ?? errors?.[0]?.message)
   return data.login.tokens
 }
 
@@ -48,7 +59,7 @@ interface Refreshed {
 }
 
 /** The session was ended: here, elsewhere, or by running out. What is asked for without it is a new login. */
-export class SessionEnded extends Error {
+export class SessionEnded extends Refusal {
   constructor() {
     super('The session has ended: log in again')
     this.name = 'SessionEnded'
@@ -59,7 +70,7 @@ export class SessionEnded extends Error {
  * For how long a new token is good, in ms: from its own two times, which are in whole seconds. The clock here may be
  * minutes off, and with `accessTokenExpiresAt` every token would seem to have ended, or none.
  */
-export function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): number {
+function lifetimeOf({ accessToken, accessTokenExpiresAt }: Tokens): number {
   try {
     const claims = accessToken.split('.')[1]?.replaceAll('-', '+').replaceAll('_', '/')
     const { iat, exp } = JSON.parse(atob(claims ?? ''))
@@ -77,6 +88,8 @@ export class Session {
   #lifetimeMs = 0
   #endsAt = 0
   #refreshing: { readonly of: Tokens; readonly done: Promise<string> } | null = null
+  /** For how long an answer over HTTP is waited for: a network that has gone silent does not say so. */
+  timeoutMs = 10_000
   /** Called where the server says that the session is over: show the way to log in. `end()` does not call it. */
   onEnded: () => void = () => {}
 
@@ -156,8 +169,7 @@ export class Session {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ ...this.#request, variables: { input: { refreshToken } } }),
-        // A network that has gone silent does not say so.
-        signal: AbortSignal.timeout(requestTimeoutMs),
+        signal: AbortSignal.timeout(this.timeoutMs),
       })
       const { data } = (await response.json()) as { data?: { refreshTokens: Refreshed } }
       return data?.refreshTokens ?? null

@@ -1,5 +1,5 @@
 import type { ExecutionResult } from 'graphql'
-import type { Body } from './http.ts'
+import { type Body, isUnauthenticated } from './http.ts'
 import type { Session } from './session.ts'
 
 export interface Following {
@@ -68,8 +68,7 @@ async function* results<Data>(
         const line = block.split('\n').find((one) => one.startsWith('data: {'))
         if (!line) continue
         const result = JSON.parse(line.slice('data: '.length)) as ExecutionResult<Data>
-        const refused = result.errors?.some(({ extensions }) => extensions?.['code'] === 'UNAUTHENTICATED')
-        if (refused) session.distrust(token)
+        if (result.errors?.some(isUnauthenticated)) session.distrust(token)
         yield result
       }
     }

@@ -1,10 +1,10 @@
-import { Client, fetchExchange, subscriptionExchange } from '@urql/core'
+import { Client, type Exchange, fetchExchange, subscriptionExchange } from '@urql/core'
 import { authExchange } from '@urql/exchange-auth'
 import { persistedExchange } from '@urql/exchange-persisted'
-import { type ExecutionResult, getOperationAST } from 'graphql'
+import { getOperationAST } from 'graphql'
 import type { Client as LiveClient } from 'graphql-ws'
-import { resuming } from './graphql-ws.ts'
-import { fetchAgain, isRepeatable } from './http.ts'
+import { subscribe } from './graphql-ws.ts'
+import { fetchAgain, isRepeatable, isUnauthenticated } from './http.ts'
 import type { Session } from './session.ts'
 import { createUrqlCache, type Schema } from './urql-cache.ts'
 
@@ -21,11 +21,33 @@ export function createUrqlClient(
 ): Client {
   const auth = authExchange(async ({ appendHeaders }) => ({
     addAuthToOperation: (operation) => appendHeaders(operation, { ...session.headers }),
-    didAuthError: ({ graphQLErrors }) =>
-      graphQLErrors.some(({ extensions }) => extensions['code'] === 'UNAUTHENTICATED'),
+    didAuthError: ({ graphQLErrors }) => graphQLErrors.some(isUnauthenticated),
     refreshAuth: async () => void (await session.refresh()),
   }))
-  const persisted = persistedExchange({
+  const subscriptions = subscriptionExchange({
+    forwardSubscription: (request) => ({
+      subscribe: (sink) => ({ unsubscribe: subscribe(live, request, sink) }),
+    }),
+  })
+  return new Client({
+    url,
+    preferGetMethod: 'within-url-limit',
+    fetch: repeating(session),
+    exchanges: [createUrqlCache(schema), auth, persisted(ids), fetchExchange, subscriptions],
+  })
+}
+
+/** What is posted is a mutation. */
+const repeating =
+  (session: Session): typeof fetch =>
+  (input, init = {}) => {
+    const body = init.method === 'POST' ? JSON.parse(String(init.body)) : null
+    const repeatable = isRepeatable(body !== null, body?.variables)
+    return fetchAgain(String(input), init, repeatable, session.timeoutMs)
+  }
+
+function persisted(ids?: ReadonlyMap<string, string>): Exchange {
+  return persistedExchange({
     enableForMutation: true,
     preferGetForPersistedQueries: 'within-url-limit',
     ...(ids && {
@@ -33,30 +55,5 @@ export function createUrqlClient(
       enableForSubscriptions: true,
       generateHash: async (_text, document) => ids.get(getOperationAST(document)?.name?.value ?? ''),
     }),
-  })
-  const subscriptions = subscriptionExchange({
-    forwardSubscription: (asked) => ({
-      subscribe(sink) {
-        const { request, saw } = resuming(asked)
-        const unsubscribe = live.subscribe<Record<string, unknown>>(request, {
-          next(result) {
-            sink.next(result as ExecutionResult)
-            saw(result.data)
-          },
-          error: (error) => sink.error(error),
-          complete: () => sink.complete(),
-        })
-        return { unsubscribe }
-      },
-    }),
-  })
-  return new Client({
-    url,
-    preferGetMethod: 'within-url-limit',
-    fetch: (input, init = {}) => {
-      const body = init.method === 'POST' ? JSON.parse(String(init.body)) : null
-      return fetchAgain(String(input), init, isRepeatable(body !== null, body?.variables))
-    },
-    exchanges: [createUrqlCache(schema), auth, persisted, fetchExchange, subscriptions],
   })
 }

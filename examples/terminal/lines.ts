@@ -1,3 +1,16 @@
+/** What is asked for of a message, and what comes of it. */
+export const messageFields = 'sequence text createdAt author { username }'
+export interface Message {
+  readonly sequence: number
+  readonly text: string | null
+  readonly createdAt: string
+  readonly author: { readonly username: string } | null
+}
+
+export function lineOf({ createdAt, author, text }: Message): string {
+  return `${createdAt.slice(11, 16)} ${author?.username ?? 'somebody'}: ${text ?? '(taken back)'}`
+}
+
 /** Before the further lines of what is said: below the time of day, so that none passes for a line of its own. */
 const gutter = '      │ '
 

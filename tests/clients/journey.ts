@@ -40,8 +40,8 @@ export interface JourneyClient {
 
 export type CreateClient = (url: string) => Promise<JourneyClient>
 
-/** Tokens last for two to three seconds, so that they end on the way. */
-const accessTokenTtlSeconds = 2
+/** Tokens last for three to four seconds, so that they end on the way; one is enough for a hash and then its text. */
+const accessTokenTtlSeconds = 3
 
 /** Where only the documents of a manifest may run, which the client's own tool has written. */
 export const only = (tool: 'apollo' | 'preset' | 'relay'): TestAppOptions['config'] => ({

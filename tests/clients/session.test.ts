@@ -1,4 +1,7 @@
+import { ApolloClient, gql } from '@apollo/client'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { createApolloLink } from '../../examples/clients/apollo.ts'
+import { createApolloCache } from '../../examples/clients/apollo-cache.ts'
 import { followEvents } from '../../examples/clients/graphql-ws.ts'
 import { Session, SessionEnded } from '../../examples/clients/session.ts'
 import * as stream from '../../examples/clients/sse.ts'
@@ -63,6 +66,23 @@ test('and over server-sent events, whether its stream was open or not', async ()
   expect(onEnded).toHaveBeenCalledTimes(2)
 })
 
+test('Apollo Client says at once of a subscription that there is no session any more', async () => {
+  const session = new Session(url)
+  const asked = vi.spyOn(session, 'lastingToken')
+  const live = connectLive(url, session)
+  const client = new ApolloClient({
+    cache: createApolloCache(),
+    link: createApolloLink(url, session, live),
+  })
+  const error = await new Promise((resolve) => {
+    client.subscribe({ query: gql(Events) }).subscribe((result) => resolve(result.error))
+  })
+  expect(error).toBeInstanceOf(SessionEnded)
+  expect(asked).toHaveBeenCalledTimes(1)
+  client.stop()
+  await live.dispose()
+})
+
 test('a refresh that is on its way for one login puts nothing into the next', async () => {
   const proxy = await createTestProxy(app.url)
   const [alice, bob] = [await app.register('alice'), await app.register('bob')]
@@ -113,7 +133,8 @@ test.each(['an open socket', 'a socket that is to be opened'])(
     const bob = await app.register('bob')
     const chatId = await createDirectChat(bob, user.id)
     const connecting = vi.fn()
-    const client = connectLive(new URL('/graphql', proxy.url).href, session, { on: { connecting } })
+    const more = { on: { connecting }, keepAlive: 1_000, timeoutMs: 2_000 }
+    const client = connectLive(new URL('/graphql', proxy.url).href, session, more)
     const events = followEvents<{ __typename: string }>(client, { query: Events, variables: {} })
     expect((await events.next()).value?.__typename).toBe('CaughtUp')
     const next = events.next()
