@@ -69,6 +69,11 @@ export function createLiveClient({ session, timeoutMs = 10_000, ...options }: Li
 
   const client = createClient({
     retryAttempts: Number.POSITIVE_INFINITY,
+    // By itself it waits twice as long each time, without end: as long again as the server was away.
+    retryWait: (count) =>
+      new Promise((resolve) =>
+        setTimeout(resolve, Math.min(2 ** count * 250, 5_000) * (0.5 + Math.random() / 2)),
+      ),
     // Whatever else fails may be mended by the time of another attempt.
     shouldRetry: (problem) => !(problem instanceof SessionEnded),
     keepAlive: 10_000,

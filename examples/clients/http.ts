@@ -28,15 +28,25 @@ export function isUnauthenticated({
 
 /**
  * `fetch`, with all of the body: either may break off, or never come, and a network that has gone silent does not say
- * so. The limit is a timer of its own, since Node 20 forgets `AbortSignal.timeout` within `AbortSignal.any`.
+ * so. The limit is on silence, since a slow one may need longer; and a timer of its own, since Node 20 forgets
+ * `AbortSignal.timeout` within `AbortSignal.any`.
  */
-export async function fetchWhole(url: string, init: RequestInit = {}, timeoutMs = 10_000): Promise<Response> {
-  const late = new AbortController()
-  const timer = setTimeout(() => late.abort(new Error(`No answer within ${timeoutMs} ms`)), timeoutMs)
+export async function fetchWhole(url: string, init: RequestInit = {}, silenceMs = 10_000): Promise<Response> {
+  const quiet = new AbortController()
+  const giveUp = () => quiet.abort(new Error(`Nothing was heard for ${silenceMs} ms`))
+  let timer = setTimeout(giveUp, silenceMs)
   try {
-    const signal = init.signal ? AbortSignal.any([init.signal, late.signal]) : late.signal
+    const signal = init.signal ? AbortSignal.any([init.signal, quiet.signal]) : quiet.signal
     const response = await fetch(url, { ...init, signal })
-    return new Response(await response.arrayBuffer(), response)
+    const chunks: Uint8Array<ArrayBuffer>[] = []
+    for (const reader = response.body?.getReader(); reader; ) {
+      const { value, done } = await reader.read()
+      if (done) break
+      clearTimeout(timer)
+      timer = setTimeout(giveUp, silenceMs)
+      chunks.push(value)
+    }
+    return new Response(new Blob(chunks), response)
   } finally {
     clearTimeout(timer)
   }

@@ -15,7 +15,8 @@ export interface Following {
  * Follows `events` over server-sent events, each event once: over lost connections, and over the end of the token, with
  * which a stream ends.
  *
- * @throws `AggregateError` where it was refused: after `CURSOR_EXPIRED` fetch the state again; `SessionEnded`
+ * @throws `AggregateError` where it was refused: after `CURSOR_EXPIRED` fetch the state again; `SessionEnded`;
+ * `NoEvents`
  */
 export async function* followEvents<Event extends { cursor: string }>(
   options: Following,
@@ -40,6 +41,12 @@ export async function* followEvents<Event extends { cursor: string }>(
 /** The token ended, or the event could not be loaded just now. */
 const begunAnew = new Set(['UNAUTHENTICATED', 'SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR'])
 
+/** The address, or the request, is wrong: no later answer would be another one. */
+export class NoEvents extends Error {}
+
+/** Answers in place of a stream that may be others a moment later, as all from 500 on. */
+const passing = new Set([401, 408, 429])
+
 /** Until the stream ends, whichever way. */
 async function* results<Data>(
   { url, session, signal }: Following,
@@ -58,6 +65,10 @@ async function* results<Data>(
     const either = AbortSignal.any([signal, quiet.signal])
     const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body), signal: either })
     if (response.status === 401) session.distrust(token)
+    const isStream = response.headers.get('content-type')?.startsWith('text/event-stream')
+    if (!isStream && response.status < 500 && !passing.has(response.status)) {
+      throw new NoEvents(`${url} answers ${response.status}: ${(await response.text()).slice(0, 200)}`)
+    }
     let text = ''
     for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
       clearTimeout(timer)
@@ -72,8 +83,9 @@ async function* results<Data>(
         yield result
       }
     }
-  } catch {
-    // The connection is lost.
+  } catch (problem) {
+    // All else is a connection that is lost.
+    if (problem instanceof NoEvents) throw problem
   } finally {
     clearTimeout(timer)
   }

@@ -5,7 +5,7 @@
 // an absence that the server keeps no events of, messages are fetched; of more than 100 it says how many it leaves out,
 // and what became of those on the screen is not told.
 import { randomUUID } from 'node:crypto'
-import { createInterface } from 'node:readline'
+import { createInterface, type Interface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import WebSocket from 'ws'
 import { createLiveClient, followEvents } from '../clients/graphql-ws.ts'
@@ -30,16 +30,15 @@ const client = createLiveClient({
   webSocketImpl: WebSocket,
   retryWait: () => delay(500),
 })
-const terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' })
-// Until there is a chat to send it to, nothing is read.
-terminal.pause()
+/** Null until there is a chat to send to: what is typed or piped before waits, and Ctrl-C is heard all the same. */
+let terminal: Interface | null = null
 const isTyped = process.stdout.isTTY
 
 /** Above what is being typed. Texts and names of others are a part of it, and Parley takes them as they are written. */
 function say(text: string): void {
-  const columns = isTyped ? process.stdout.columns || undefined : undefined
+  const columns = (isTyped && process.stdout.columns) || undefined
   process.stdout.write(`${isTyped ? '\r\x1b[K' : ''}${printable(text, columns)}\n`)
-  if (isTyped) terminal.prompt(true)
+  if (isTyped) terminal?.prompt(true)
 }
 
 /** The newest message on the screen: those of a chat are numbered, and their events come in that order. */
@@ -122,7 +121,7 @@ async function end(problem?: unknown): Promise<void> {
     left = unsent.size
     await Promise.race([sending, delay(1_500)])
   }
-  terminal.close()
+  terminal?.close()
   if (isTyped) console.log()
   for (const text of unsent.values()) console.log(printable(`Not sent: ${text}`))
   const logOut = () => ask(url, session, 'mutation LogOut { logout { success } }').catch(() => {})
@@ -132,6 +131,7 @@ async function end(problem?: unknown): Promise<void> {
   process.exit(problem ? 1 : 0)
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end())
 try {
   const chatId = await openChat()
   const start = await showEnd(chatId, true)
@@ -145,6 +145,7 @@ try {
     isOnline = false
   })
   follow(chatId, start).catch(end)
+  terminal = createInterface({ input: process.stdin, output: process.stdout, prompt: '> ' })
   terminal.on('line', (line) => {
     // What was typed makes room for the message.
     if (isTyped) process.stdout.write('\x1b[1A\x1b[K')
@@ -152,9 +153,8 @@ try {
     else if (line.trim() !== '' && !isEnding) send(chatId, line)
   })
   terminal.on('close', () => void end())
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end())
   terminal.on('SIGINT', () => void end())
-  terminal.resume()
+  if (isTyped) terminal.prompt()
 } catch (problem) {
   await end(problem)
 }

@@ -33,18 +33,28 @@ function escaped(character: string): string {
 
 const segmenter = new Intl.Segmenter()
 
-/** A terminal would go on at its left edge. What is not ASCII may be twice as wide. */
-function broken(line: string, width: number): string[] {
+/** At the most: a terminal may draw each code point of what reads as one character by itself, two columns wide. */
+function widthOf(text: string): number {
+  let width = 0
+  for (const point of text) width += point >= ' ' && point <= '~' ? 1 : 2
+  return width
+}
+
+/** A terminal would go on at its left edge. */
+function broken(line: string, columns: number): string[] {
+  const width = Math.max(columns, 20)
   const lines = ['']
   let used = 0
   for (const { segment } of segmenter.segment(line)) {
-    const wide = segment >= ' ' && segment <= '~' ? 1 : 2
-    if (used + wide > Math.max(width, 20)) {
-      lines.push('')
-      used = 0
+    for (const piece of widthOf(segment) > width ? segment : [segment]) {
+      const wide = widthOf(piece)
+      if (used + wide > width) {
+        lines.push('')
+        used = 0
+      }
+      lines[lines.length - 1] += piece
+      used += wide
     }
-    lines[lines.length - 1] += segment
-    used += wide
   }
   return lines
 }

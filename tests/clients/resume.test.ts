@@ -157,3 +157,38 @@ test('a client that renews its token in time follows events on one socket, each 
   await client.dispose()
   await brief.dispose()
 })
+
+test('a server that was away for long is looked for every few seconds', async () => {
+  vi.useFakeTimers()
+  let attempts = 0
+  class Unreachable extends EventTarget {
+    static readonly CONNECTING = 0
+    static readonly OPEN = 1
+    static readonly CLOSING = 2
+    static readonly CLOSED = 3
+    readonly readyState = 3
+    constructor() {
+      super()
+      attempts++
+      setTimeout(() => Object(this).onclose?.({ code: 1006, reason: '', wasClean: false }), 10)
+    }
+    close() {}
+  }
+  const session = { lastingToken: async () => 'token', lastsMs: () => 600_000, distrust: () => {} }
+  const client = createLiveClient({ url: 'ws://127.0.0.1:1/graphql', session, webSocketImpl: Unreachable })
+  try {
+    client.subscribe(
+      { query: 'subscription { events { cursor } }' },
+      { next() {}, error() {}, complete() {} },
+    )
+    await vi.advanceTimersByTimeAsync(30 * 60_000)
+    const before = attempts
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(attempts - before).toBeGreaterThanOrEqual(11)
+    expect(attempts - before).toBeLessThanOrEqual(25)
+  } finally {
+    // Not waited for: it would wait for the next attempt, whose time does not come.
+    void client.dispose()
+    vi.useRealTimers()
+  }
+})

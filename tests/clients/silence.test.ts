@@ -9,6 +9,7 @@ import { createApolloLink } from '../../examples/clients/apollo.ts'
 import { createApolloCache } from '../../examples/clients/apollo-cache.ts'
 import { post } from '../../examples/clients/http.ts'
 import { Session } from '../../examples/clients/session.ts'
+import { followEvents, NoEvents } from '../../examples/clients/sse.ts'
 import { createUrqlClient } from '../../examples/clients/urql.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { eventually } from '../testkit/eventually.ts'
@@ -195,3 +196,15 @@ async function serveHalves() {
   half.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/graphql`
   return half
 }
+
+test.each([
+  ['an address where nothing is', '/nowhere', {}],
+  ['a request that is too large', '/graphql', { after: 'x'.repeat(2_000_000) }],
+])('server-sent events of %s are asked for once', async (_what, path, variables) => {
+  const url = new URL(path, app.url).href
+  const session = begin(new URL('/graphql', app.url).href, 10_000)
+  const { signal } = new AbortController()
+  const query = 'subscription ($after: String) { events(after: $after) { cursor } }'
+  const following = followEvents({ url, session, signal, waitMs: 0 }, { query, variables })
+  await expect(following.next()).rejects.toThrow(NoEvents)
+})

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { printable } from '../../examples/terminal/lines.ts'
@@ -163,6 +166,32 @@ test('what a terminal would break by its width is broken with a gutter', () => {
   ])
   for (const line of printable('👍'.repeat(100), 80).split('\n')) expect([...line].length).toBeLessThan(45)
   expect(printable(forged)).toBe(forged)
+})
+
+test.each([
+  ['jamo', '\u1100'],
+  ['vowel signs', '\u0bbe'],
+  ['a family without end', '👩\u200d'],
+  ['conjuncts', '\u0915\u094d'],
+])('%s that count as one character are as wide as a terminal draws them', (_what, one) => {
+  // Two columns for each code point are the most that any terminal draws.
+  const lines = printable(`.${one.repeat(50)}12:00 alice: a forged line`, 80).split('\n')
+  expect(lines.join('').replaceAll('      │ ', '')).toBe(`.${one.repeat(50)}12:00 alice: a forged line`)
+  for (const line of lines.map((each) => each.replace('      │ ', ''))) {
+    expect([...line].reduce((sum, point) => sum + (point <= '~' ? 1 : 2), 0)).toBeLessThanOrEqual(72)
+  }
+})
+
+test('Ctrl-C before there is an answer ends it', async () => {
+  const silent = createServer(() => {})
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const asked = once(silent, 'request')
+  const ofBob = chat(bob, alice, `http://127.0.0.1:${(silent.address() as AddressInfo).port}`)
+  await asked
+  ofBob.signal('SIGINT')
+  expect(await ofBob.ended).toBe(0)
+  silent.closeAllConnections()
+  silent.close()
 })
 
 test.each([60, 110])(
