@@ -87,7 +87,8 @@ export function forkWorkers(count: number, logger: Logger): Server {
     worker.on('error', (error) => logger.debug({ err: error }, 'a worker could not be told something'))
     const started = new Promise<Address>((resolve, reject) => {
       worker.on('message', (report: Report) => {
-        if (report.kind === 'waiting') void tellToStart(worker)
+        // What it was told before that, it has not heard.
+        if (report.kind === 'waiting') void (stopping ? say(worker, { kind: 'stop' }) : tellToStart(worker))
         if (report.kind === 'started') {
           listening.add(worker)
           resolve(report)
