@@ -4,6 +4,7 @@ import { openDatabases } from './app/databases.ts'
 import { watchParts } from './app/gauges.ts'
 import { createBudgets, createSharedTexts, createSignals } from './app/redis-or-not.ts'
 import { createTransports } from './app/transports.ts'
+import { readTrustedDocuments } from './app/trusted-documents.ts'
 import type { Config } from './config.ts'
 import { createFairGate } from './core/gate.ts'
 import { createKeyedHash } from './core/keyed-hash.ts'
@@ -24,8 +25,8 @@ import { createTyping } from './features/presence/typing.ts'
 import { createExportLinks } from './features/privacy/export-links.ts'
 import { hydrate, sizeOf } from './features/realtime/delivery.ts'
 import type { Services } from './graphql/context.ts'
+import { parseTexts, type TrustedTexts } from './graphql/persisted/manifests.ts'
 import { createPersistedOperations } from './graphql/persisted/operations.ts'
-import { webAppManifests } from './http/pages/web-app.ts'
 import { listen } from './http/server.ts'
 import { createRateLimiter, unlimited } from './limits/rate-limiter.ts'
 
@@ -67,6 +68,8 @@ export interface AppOptions {
   readonly renderMetrics?: () => Promise<string>
   /** Manifests of trusted documents besides those of the folder that `config` names. @default none */
   readonly extraManifests?: readonly string[]
+  /** What another process has read of the manifests, in their place; asked for anew whenever they are to be read again. */
+  readonly trustedTexts?: () => TrustedTexts
   /** Tests do not want to wait. @default `liveTimings` */
   readonly timings?: Partial<LiveTimings>
 }
@@ -105,14 +108,17 @@ async function assemble(
   const { config, databaseUrl: url, jwtSecrets } = options
   const base = { config, logger, parts }
   const metrics = createMetrics({ process: options.processMetrics ?? false })
+  const { extraManifests: extra, trustedTexts } = options
   const operations = await createPersistedOperations({
     mode: config.persistedOperations,
-    folder: config.persistedOperationsDir,
-    files: [...(options.extraManifests ?? []), ...(config.webApp ? webAppManifests() : [])],
+    load: (known) =>
+      trustedTexts ? parseTexts(trustedTexts(), known) : readTrustedDocuments(config, { extra, known }),
     shared: await createSharedTexts(base),
     metrics,
-    logger,
   })
+  if (config.persistedOperationsDir !== null) {
+    logger.info(operations.trusted, 'the manifests of operations were read')
+  }
   const databases = openDatabases({ url, poolSize: config.databasePoolSize, logger, parts })
   const { main: database, control, background } = databases
   const signals = await createSignals({ ...base, database: control })

@@ -17,7 +17,7 @@ export function watchParts(
   },
 ): void {
   const { operations, feed, http, sockets, databases } = parts
-  metrics.watch('trusted_documents', 'Documents of manifests.', () => operations.trusted, 'max')
+  metrics.watch('trusted_documents', 'Documents of manifests.', () => operations.trusted.documents, 'max')
   metrics.watch('sockets', 'WebSockets that are open.', () => sockets.connections)
   metrics.watch('streams', 'Streams of server-sent events that are open.', () => http.streams)
   metrics.watch('subscribed_users', 'Users who are subscribed to the log.', () => feed.stats.users)
