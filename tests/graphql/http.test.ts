@@ -229,7 +229,9 @@ describe('the status says what went wrong, by the media type of the answer', () 
     for (const accept of ['image/png', 'text/html']) {
       const response = await exchange({ headers: { ...json, accept }, body: JSON.stringify({ query: Who }) })
       expect(response.status).toBe(406)
-      expect(JSON.parse(response.text)).toMatchObject({ errors: [{ extensions: { code: 'NOT_ACCEPTABLE' } }] })
+      expect(JSON.parse(response.text)).toMatchObject({
+        errors: [{ extensions: { code: 'NOT_ACCEPTABLE' } }],
+      })
     }
   })
 })
