@@ -9,14 +9,15 @@ export interface Reloads {
   begin(app: Pick<App, 'reloadOperations'>): void
 }
 
-export function createReloads(logger: Logger): Reloads {
+/** @param done what the log says when they have been read */
+export function createReloads(logger: Logger, done = 'the manifests of operations were read again'): Reloads {
   let app: Pick<App, 'reloadOperations'> | null = null
   let asked = false
   let reading = false
 
   async function reload({ reloadOperations }: Pick<App, 'reloadOperations'>): Promise<void> {
     try {
-      logger.info(await reloadOperations(), 'the manifests of operations were read again')
+      logger.info(await reloadOperations(), done)
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       logger.error({ reason }, 'the manifests of operations are not good: those from before stay')

@@ -95,8 +95,7 @@ interface Running {
 async function start(config: Config, logger: Logger, stop: Stop, reloads: boolean): Promise<Running | null> {
   await checkAddress(config)
   if (config.persistedOperationsDir !== null && config.persistedOperations !== 'off') {
-    const { checkManifests } = await import('../graphql/persisted/manifests.ts')
-    await checkManifests(config.persistedOperationsDir)
+    await (await import('../app/trusted-documents.ts')).readTrustedDocuments(config)
   }
   // Loading the server takes about as long as starting Postgres does: at the same time, then.
   const server = config.workers > 1 ? forkWorkers(config.workers, logger) : loadServer(logger)

@@ -2,6 +2,7 @@ import cluster from 'node:cluster'
 import type { AppOptions } from '../app.ts'
 import { createLogger } from '../core/logger.ts'
 import { StartupError } from '../db/startup-error.ts'
+import type { TrustedTexts } from '../graphql/persisted/manifests.ts'
 import { explainListenError } from './address.ts'
 import { drain } from './drain.ts'
 import { exitSoon } from './failure.ts'
@@ -17,8 +18,8 @@ export type Order =
   | { readonly kind: 'start'; readonly options: WorkerOptions }
   /** Let go of all clients, and end. */
   | { readonly kind: 'stop' }
-  /** Read the manifests of trusted documents again. */
-  | { readonly kind: 'reload' }
+  /** These are the documents of manifests from now on. Comes before the start, too: the primary alone reads them. */
+  | { readonly kind: 'trust'; readonly trusted: TrustedTexts }
   | { readonly kind: 'count' }
   /** What all of them have counted. */
   | { readonly kind: 'scraped'; readonly text: string }
@@ -42,6 +43,13 @@ export async function work(): Promise<void> {
   const { worker } = cluster
   if (worker === undefined)
     throw new StartupError('worker is what serve starts with WORKERS: it is no command')
+  let trusted: TrustedTexts = { manifests: 0, texts: new Map() }
+  let onTrusted = () => {}
+  process.on('message', (order: Order) => {
+    if (order.kind !== 'trust') return
+    trusted = order.trusted
+    onTrusted()
+  })
   const stopped = new Promise<void>((resolve) => {
     // Ctrl-C and a closed terminal reach every process of the group; it is the primary that tells when to stop.
     for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => {})
@@ -61,14 +69,13 @@ export async function work(): Promise<void> {
   const logger = createLogger({ level: config.logLevel, pretty: process.stdout.isTTY }).child({
     worker: worker.id,
   })
-  const reloads = createReloads(logger)
-  process.on('message', (order: Order) => {
-    if (order.kind === 'reload') reloads.ask()
-  })
+  const reloads = createReloads(logger, 'the worker serves the manifests as they were read last')
+  onTrusted = reloads.ask
   try {
     const { startApp } = await import('../app.ts')
     const app = await startApp({
       ...options,
+      trustedTexts: () => trusted,
       logger,
       processMetrics: true,
       renderMetrics: () => askForMetrics(report),

@@ -1,6 +1,9 @@
 import cluster, { type Worker } from 'node:cluster'
+import type { Config } from '../config.ts'
 import type { Logger } from '../core/logger.ts'
 import { StartupError } from '../db/startup-error.ts'
+import type { TrustedTexts } from '../graphql/persisted/manifests.ts'
+import { createReloads } from './reload.ts'
 import type { Order, Report, WorkerOptions } from './worker.ts'
 import { collectMetrics } from './worker-metrics.ts'
 
@@ -45,6 +48,8 @@ export function forkWorkers(count: number, logger: Logger): Server {
   const ordered = new Promise<WorkerOptions>((resolve) => {
     order = resolve
   })
+  let trusted: TrustedTexts = { manifests: 0, texts: new Map() }
+  const reloads = createReloads(logger)
   let scraping: Promise<string> | null = null
   let stopping = false
   let address: Address | null = null
@@ -64,6 +69,7 @@ export function forkWorkers(count: number, logger: Logger): Server {
   async function tellToStart(worker: Worker): Promise<void> {
     const options = await ordered
     const config = port === null ? options.config : { ...options.config, port }
+    say(worker, { kind: 'trust', trusted })
     say(worker, { kind: 'start', options: { ...options, config } })
   }
 
@@ -87,7 +93,8 @@ export function forkWorkers(count: number, logger: Logger): Server {
     worker.on('error', (error) => logger.debug({ err: error }, 'a worker could not be told something'))
     const started = new Promise<Address>((resolve, reject) => {
       worker.on('message', (report: Report) => {
-        if (report.kind === 'waiting') void tellToStart(worker)
+        // What it was told before that, it has not heard.
+        if (report.kind === 'waiting') void (stopping ? say(worker, { kind: 'stop' }) : tellToStart(worker))
         if (report.kind === 'started') {
           listening.add(worker)
           resolve(report)
@@ -144,15 +151,21 @@ export function forkWorkers(count: number, logger: Logger): Server {
 
   return {
     async start(options) {
+      trusted = await readTexts(options.config)
       order(options)
       const [one] = await first
       if (one === undefined) throw new Error('There are no workers.')
       address = one
+      reloads.begin({
+        async reloadOperations() {
+          trusted = await readTexts(options.config)
+          for (const worker of alive) say(worker, { kind: 'trust', trusted })
+          return { manifests: trusted.manifests, documents: trusted.texts.size }
+        },
+      })
       return one
     },
-    reload() {
-      for (const worker of alive) say(worker, { kind: 'reload' })
-    },
+    reload: reloads.ask,
     async dispose() {
       stopping = true
       for (const timer of timers) clearTimeout(timer)
@@ -166,6 +179,13 @@ export function forkWorkers(count: number, logger: Logger): Server {
       process.off('exit', killAll)
     },
   }
+}
+
+/** Here, and not in each worker: one that is replaced serves what the others do, whatever is in the folder by then. */
+async function readTexts(config: Config): Promise<TrustedTexts> {
+  const { readTrustedDocuments } = await import('../app/trusted-documents.ts')
+  const { manifests, texts } = await readTrustedDocuments(config)
+  return { manifests, texts }
 }
 
 /**

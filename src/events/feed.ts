@@ -7,10 +7,11 @@ import type { Bell } from './bell.ts'
 import { createLogCursors, cursorExpired, type LogCursors } from './cursor.ts'
 import { createEpochs } from './epochs.ts'
 import type { EventKind, LogEvent } from './event.ts'
+import { type Following, follow, type Positioned } from './follow.ts'
 import { createGapDetector } from './gaps.ts'
 import { createHub, type Hub } from './hub.ts'
 import { readLogState } from './log-state.ts'
-import { createLogReader, type Following, follow, type LogReader, type Positioned } from './reader.ts'
+import { createLogReader, type LogReader } from './reader.ts'
 import { createTailer, headStatement } from './tailer.ts'
 
 /** The log as features use it: followed live, read in pages, or asked where it stands. */

@@ -10,7 +10,7 @@ import {
   getOperationAST,
 } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
-import type { Following } from '../events/reader.ts'
+import type { Following } from '../events/follow.ts'
 
 /** How often an event is tried that fails although there is a database, over about 1.5 s. */
 const eventAttempts = 6

@@ -4,6 +4,7 @@ import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
+import { accepts } from './accept.ts'
 import type { ClientAddresses } from './client-address.ts'
 import { trackConnections } from './connections.ts'
 import { type HttpContext, sendEvents } from './event-stream.ts'
@@ -196,14 +197,17 @@ async function graphql(
   }
   const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
     ...transport,
-    acceptsEvents: acceptsEvents(request),
+    acceptsEvents: accepts(request.headers.accept, 'text/event-stream'),
     takeResults,
   })
   if (results === null) {
     const headers = Object.fromEntries(answer.headers)
     // What Yoga says of a stream of events that has ended already is no coding that there is.
     if (headers['content-encoding'] === 'none') delete headers['content-encoding']
-    response.writeHead(answer.status, headers).end(await answer.text())
+    const body = await answer.text()
+    // To whom it has nothing to say in their own types.
+    if (answer.status === 406 && body === '') return notAcceptable(response)
+    response.writeHead(answer.status, headers).end(body)
     return
   }
   // It was on its way when the server was told to stop.
@@ -214,8 +218,10 @@ async function graphql(
   await sendEvents(response, results, options.heartbeatMs)
 }
 
-function acceptsEvents({ headers: { accept } }: IncomingMessage): boolean {
-  return accept === undefined || /text\/(event-stream|\*)|\*\/\*/i.test(accept)
+function notAcceptable(response: ServerResponse): void {
+  const message = 'Answers are application/graphql-response+json or application/json: accept one of them.'
+  const errors = [{ message, extensions: { code: 'NOT_ACCEPTABLE' } }]
+  send(response, 406, 'application/json', JSON.stringify({ errors }))
 }
 
 /** Where a client of server-sent events says it stopped. */

@@ -211,23 +211,29 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
     openTransports(url).post({ documentId }, { connection: 'close' })
   const count = ({ stdout }: Run, words: string) => stdout.split(words).length - 1
 
-  test.each([
-    ['1', 1],
-    ['2', 2],
-  ])(
+  const readAgain = 'the manifests of operations were read again'
+  const workerServes = 'the worker serves the manifests as they were read last'
+
+  test.each(['1', '2'])(
     'reads the manifests again on SIGHUP, all or none of them, with WORKERS=%s',
-    async (WORKERS, processes) => {
+    async (WORKERS) => {
       const folder = manifestFolder({ 'a.json': { old: viewer } })
       const server = await serve({ WORKERS, PERSISTED_OPERATIONS: 'only', PERSISTED_OPERATIONS_DIR: folder })
       const url = await addressOf(server)
       expect(await ask(url, 'old')).toMatchObject(known)
       const hangUp = async (words: string, times: number) => {
         server.child.kill('SIGHUP')
-        await vi.waitFor(() => expect(count(server, words)).toBe(times * processes), { timeout: 10_000 })
+        await vi.waitFor(
+          () => {
+            expect(count(server, words)).toBe(times)
+            if (WORKERS === '2') expect(count(server, workerServes)).toBe(2 * count(server, readAgain))
+          },
+          { timeout: 10_000 },
+        )
       }
 
       writeManifest(folder, 'a.json', { fresh: viewer })
-      await hangUp('the manifests of operations were read again', 1)
+      await hangUp(readAgain, 1)
       for (let i = 0; i < 4; i++) {
         expect(await ask(url, 'fresh')).toMatchObject(known)
         expect(await ask(url, 'old')).toMatchObject(unknown)
@@ -243,12 +249,42 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
       }
 
       writeManifest(folder, 'b.json', {})
-      await hangUp('the manifests of operations were read again', 2)
+      await hangUp(readAgain, 2)
       expect(await ask(url, 'never')).toMatchObject(known)
       server.child.kill('SIGTERM')
       expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
     },
   )
+
+  test('a worker that is replaced serves what the others do, whatever has become of the folder', async () => {
+    const folder = manifestFolder({ 'a.json': { old: viewer } })
+    const server = await serve({
+      WORKERS: '2',
+      PERSISTED_OPERATIONS: 'only',
+      PERSISTED_OPERATIONS_DIR: folder,
+    })
+    const url = await addressOf(server)
+    const workers = () => [...server.stdout.matchAll(/"workerPid":(\d+),"msg":"a worker has started"/g)]
+
+    writeManifest(folder, 'a.json', { fresh: viewer })
+    server.child.kill('SIGHUP')
+    await vi.waitFor(() => expect(count(server, workerServes)).toBe(2), { timeout: 10_000 })
+    writeManifest(folder, 'a.json', '{')
+    server.child.kill('SIGHUP')
+    await server.says(/a\.json is not JSON.*are not good: those from before stay/)
+    process.kill(Number(workers()[0]?.[1]), 'SIGKILL')
+    await vi.waitFor(() => expect(workers()).toHaveLength(3), { timeout: 30_000 })
+    // New connections go to the two in turns.
+    for (let i = 0; i < 4; i++) {
+      expect(await ask(url, 'fresh')).toMatchObject(known)
+      expect(await ask(url, 'old')).toMatchObject(unknown)
+    }
+
+    writeManifest(folder, 'a.json', { newest: viewer })
+    server.child.kill('SIGHUP')
+    await vi.waitFor(() => expect(count(server, workerServes)).toBe(4), { timeout: 10_000 })
+    for (let i = 0; i < 4; i++) expect(await ask(url, 'newest')).toMatchObject(known)
+  })
 
   test('does not end of a SIGHUP that comes while it is being loaded', async () => {
     // As soon as anything beyond the first module is looked for.

@@ -200,6 +200,12 @@ test('a connection that was on its way to one that dies is closed, and not forgo
   expect([...outcomes.values()].sort()).toEqual(['answered', 'answered', 'answered', 'closed'])
 })
 
+test('a database that is not there ends them while they are still being loaded', async () => {
+  const { code, stdout, stderr } = await serve({ DATABASE_URL: 'postgresql://127.0.0.1:1/none' }).ended
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr.trimEnd().split('\n')).toHaveLength(1)
+})
+
 test('where one cannot start nothing does, and what is short is said before', async () => {
   const database = await openDatabase()
   const role = `few_${Date.now()}`

@@ -11,6 +11,7 @@ import {
   isUnionType,
 } from 'graphql'
 import { describe, expect, test } from 'vitest'
+import * as errors from '../../src/core/errors.ts'
 import { createSchema, printSdl } from '../../src/graphql/schema.ts'
 
 const schema = createSchema()
@@ -68,6 +69,46 @@ describe.each(
     for (const error of errors) expect(error.getInterfaces().map((each) => each.name)).toContain('UserError')
   })
 })
+
+test('a union is what a mutation gives, and a UserError what some mutation fails with', () => {
+  const results = Object.values(schema.getMutationType()?.getFields() ?? {}).map(({ type }) =>
+    getNamedType(type),
+  )
+  const unions = types.filter(isUnionType)
+  expect(namesOf(unions)).toEqual(namesOf(results.filter(isUnionType)))
+  const failures = new Set(unions.flatMap((union) => union.getTypes()).filter(({ name }) => !isPayload(name)))
+  const userError = schema.getType('UserError')
+  if (!isInterfaceType(userError)) throw new Error('There is no interface UserError.')
+  expect(namesOf([...failures])).toEqual(namesOf([...schema.getPossibleTypes(userError)]))
+})
+
+test('each kind of failure that actions throw is a type of its own', () => {
+  const classes = Object.values(errors).flatMap((each) =>
+    typeof each === 'function' && each.prototype instanceof errors.UserError ? [each.name] : [],
+  )
+  expect(classes.length).toBeGreaterThan(0)
+  for (const name of classes) {
+    const type = schema.getType(name)
+    expect(isObjectType(type) && type.getInterfaces().map((each) => each.name)).toEqual(['UserError'])
+  }
+})
+
+test('whatever has all fields of an interface implements it', () => {
+  const objects = types.filter(isObjectType)
+  for (const type of types.filter(isInterfaceType)) {
+    const shape = fieldsOf(type).map(({ name, type: given }) => `${name}: ${given}`)
+    const alike = objects.filter((each) => {
+      const fields = fieldsOf(each).map(({ name, type: given }) => `${name}: ${given}`)
+      return shape.every((field) => fields.includes(field))
+    })
+    const implementors = schema.getPossibleTypes(type)
+    expect(implementors.length, type.name).toBeGreaterThan(0)
+    expect(namesOf(alike), type.name).toEqual(namesOf(alike.filter((each) => implementors.includes(each))))
+  }
+})
+
+const isPayload = (name: string) => name.endsWith('Payload')
+const namesOf = (these: readonly { name: string }[]) => these.map(({ name }) => name).sort()
 
 function fieldsOf(type: GraphQLNamedType): GraphQLField<unknown, unknown>[] {
   return isObjectType(type) || isInterfaceType(type) ? Object.values(type.getFields()) : []

@@ -231,11 +231,13 @@ describe('the status says what went wrong, by the media type of the answer', () 
   })
 
   test('an answer in no type that we have is refused', async () => {
-    const { status } = await exchange({
-      headers: { ...json, accept: 'image/png' },
-      body: JSON.stringify({ query: Who }),
-    })
-    expect(status).toBe(406)
+    for (const accept of ['image/png', 'text/html']) {
+      const response = await exchange({ headers: { ...json, accept }, body: JSON.stringify({ query: Who }) })
+      expect(response.status).toBe(406)
+      expect(JSON.parse(response.text)).toMatchObject({
+        errors: [{ extensions: { code: 'NOT_ACCEPTABLE' } }],
+      })
+    }
   })
 })
 

@@ -107,7 +107,7 @@ async function blockCrowd({ id }: TestUser, size: number): Promise<void> {
 }
 
 /** What the log does by itself, at moments of its own, for whoever follows it. */
-const background = /pg_notify|SKIP LOCKED|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
+const background = /pg_notify|FOR UPDATE SKIP LOCKED|pg_locks|FROM events e WHERE e\.position > \$1 ORDER BY/
 
 async function count(client: TestClient, operation: string, variables?: object): Promise<number> {
   const { result, statements } = await app.statements(() => client.send(operation, variables))
@@ -367,19 +367,19 @@ describe('a write costs', () => {
       () => ({ title: 'x', memberIds: [carol.id, worlds[0]?.viewer.id] }),
     ],
     ['a group of one', 9, CreateGroupChat, () => ({ title: 'x', memberIds: [] })],
-    ['adding one', 14, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(1) })],
-    ['adding fifty', 14, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(50) })],
+    ['adding one', 15, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(1) })],
+    ['adding fifty', 15, AddChatMembers, async () => ({ chatId: await team(), userIds: await crowd(50) })],
     ['removing somebody', 13, RemoveChatMember, async () => ({ chatId: await team(), userId: carol.id })],
     ['leaving', 13, LeaveChat, async () => ({ chatId: await team() })],
     [
       'a role',
-      11,
+      12,
       SetChatMemberRole,
       async () => ({ chatId: await team(), userId: carol.id, role: 'ADMIN' }),
     ],
     [
       'handing over',
-      13,
+      14,
       SetChatMemberRole,
       async () => ({ chatId: await team(), userId: carol.id, role: 'OWNER' }),
     ],
@@ -387,14 +387,14 @@ describe('a write costs', () => {
     ['a mute', 5, MuteChat, async () => ({ chatId: await team(), until: '2999-01-01T00:00:00.000Z' })],
     ['deleting a chat of three', 7, DeleteChat, async () => ({ chatId: await team() })],
     ['deleting one of fifty', 7, DeleteChat, async () => ({ chatId: await team(50) })],
-    ['clearing a message', 13, ClearChat, () => said(1, team)],
-    ['clearing fifty', 13, ClearChat, () => said(50, team)],
+    ['clearing a message', 14, ClearChat, () => said(1, team)],
+    ['clearing fifty', 14, ClearChat, () => said(50, team)],
     ['clearing one of a direct chat', 10, ClearChat, () => said(1, pair)],
     ['clearing fifty of a direct chat', 10, ClearChat, () => said(50, pair)],
-    ['a block', 11, BlockUser, async () => ({ userId: (await app.register('new')).id })],
+    ['a block', 12, BlockUser, async () => ({ userId: (await app.register('new')).id })],
     [
       'a block that stands',
-      6,
+      7,
       BlockUser,
       async () => {
         const { id } = await app.register('new')
@@ -404,7 +404,7 @@ describe('a write costs', () => {
     ],
     [
       'taking a block back',
-      11,
+      12,
       UnblockUser,
       async () => {
         const { id } = await app.register('new')

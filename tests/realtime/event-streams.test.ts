@@ -367,14 +367,21 @@ test('a client that takes no events is told so, and nothing is begun for it', as
       .filter((line) => /^parley_(subscriptions|operations_total).*subscription/.test(line))
   }
   const before = await counted()
-  for (const accept of ['application/json', 'application/graphql-response+json', 'multipart/mixed']) {
+  for (const accept of [
+    'application/json',
+    'application/graphql-response+json',
+    'multipart/mixed',
+    'text/html',
+    'text/event-stream;q=0',
+    'text/event-stream; q=0.0, application/json',
+    'text/event-stream;q=0, */*',
+  ]) {
     const response = await fetch(`${app.url}/graphql`, {
       method: 'POST',
       headers: { accept, 'content-type': 'application/json', authorization: `Bearer ${bob.token}` },
       body: JSON.stringify({ query: MessageAdded }),
     })
     expect(response.status).toBe(406)
-    if (accept === 'multipart/mixed') continue
     expect(await response.json()).toMatchObject({ errors: [{ extensions: { code: 'NOT_ACCEPTABLE' } }] })
   }
   expect(await counted()).toEqual(before)

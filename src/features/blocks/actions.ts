@@ -58,6 +58,9 @@ async function changeBlock(
   try {
     await store.write(async (tx) => {
       await lockPair(tx, pair)
+      // Against being erased meanwhile, before anything of theirs is.
+      await tx.prisma.$executeRaw`
+        SELECT 1 FROM users WHERE id IN (${viewer.userId}::uuid, ${user.id}::uuid) ORDER BY id FOR KEY SHARE`
       if (!(await change(tx, { blockerId: viewer.userId, blockedId: user.id }))) return
       const blocked = (await findApart(tx.prisma, viewer, [user.id])).size > 0
       // Waits for the sends and edits that are under way in their chat.

@@ -88,12 +88,14 @@ export async function createGroupChat(store: Store, viewer: Viewer, input: unkno
 
 /**
  * The row of a direct chat is locked against being blocked meanwhile, before anything is written; the others need no
- * lock. While one side has blocked the other only the reader's own devices are told.
+ * lock. The membership comes before it, as everywhere. While one side has blocked the other only the reader's own devices are told.
  */
 const markReadStatement = {
   name: 'chats_mark_read',
-  text: `WITH direct AS (
-      SELECT blocked FROM chats WHERE id = $1 AND kind = 'DIRECT' FOR SHARE
+  text: `WITH me AS (
+      SELECT 1 FROM chat_members WHERE chat_id = $1 AND user_id = $2 FOR KEY SHARE
+    ), direct AS (
+      SELECT blocked FROM chats WHERE id = $1 AND kind = 'DIRECT' AND (SELECT count(*) FROM me) >= 0 FOR SHARE
     ), read AS (
       UPDATE chat_members SET last_read_sequence = $3
       WHERE chat_id = $1 AND user_id = $2 AND last_read_sequence < $3 AND (SELECT count(*) FROM direct) >= 0

@@ -18,12 +18,21 @@ export interface HeldChat {
   readonly membership: ChatMember
 }
 
+/** What a change needs besides the chat's row, and locks before it. */
+interface Needs {
+  /** Accounts that come to be referred to. */
+  readonly accounts?: readonly string[]
+  /** Whose memberships change. They must not end, which is all that they are locked against. */
+  readonly members?: readonly string[] | 'all'
+  /** Whose membership ends; as sending locks the sender's own, so that of the two at the same moment one comes first. */
+  readonly leaver?: string
+}
+
 /**
  * One change to a chat, under its row's lock. Such changes take turns, by an advisory lock that comes before all
  * rows: else two that need each other's rows would wait until the database sees it, a second later. Within a process
- * they wait without a connection.
- * @param lockMember whose membership the change ends. It is locked before the chat is, as sending does with the
- *   sender's own: whoever sends and is removed at the same moment does one after the other.
+ * they wait without a connection. Whatever takes no turns (sending, erasing an account) locks in the same order:
+ * accounts, then memberships, then chats.
  * @throws NotFoundError when the viewer has no such chat
  */
 export async function changeChat<Result>(
@@ -31,7 +40,7 @@ export async function changeChat<Result>(
   viewer: Viewer,
   globalId: string,
   change: (tx: WriteTransaction, chat: HeldChat) => Promise<Result>,
-  lockMember: string | null = null,
+  needs: Needs = {},
 ): Promise<Result> {
   const id = parseIdOf('Chat', globalId)
   if (id === null) throw new NotFoundError('chat')
@@ -39,12 +48,7 @@ export async function changeChat<Result>(
     await tx.prisma.$executeRaw`
       SELECT pg_advisory_xact_lock(hashtextextended(${`chat:${id}`}, 0)) FROM chat_members
       WHERE chat_id = ${id}::uuid AND user_id = ${viewer.userId}::uuid`
-    if (lockMember !== null) {
-      await tx.prisma.$executeRaw`
-        SELECT 1 FROM chat_members WHERE chat_id = ${id}::uuid AND user_id = ${lockMember}::uuid
-          AND EXISTS (SELECT 1 FROM chat_members WHERE chat_id = ${id}::uuid AND user_id = ${viewer.userId}::uuid)
-        FOR UPDATE`
-    }
+    await lockNeeds(tx.prisma, viewer, id, needs)
     const [chat] = await tx.prisma.$queryRaw<Omit<HeldChat, 'membership'>[]>`
       SELECT id, kind, title, direct_key AS "directKey", last_sequence AS "lastSequence", cleared_through AS "clearedThrough",
         history_visibility AS "historyVisibility" FROM chats
@@ -57,6 +61,27 @@ export async function changeChat<Result>(
     return change(tx, { ...chat, membership })
   }
   return store.inTurn(id, () => writeWhileAccountsLast(store, work))
+}
+
+/** Nothing, where the viewer is no member. */
+async function lockNeeds(
+  prisma: Transaction,
+  { userId: viewerId }: Viewer,
+  chatId: string,
+  { accounts, members, leaver }: Needs,
+): Promise<void> {
+  const isMember = `EXISTS (SELECT 1 FROM chat_members WHERE chat_id = $1::uuid AND user_id = $2::uuid)`
+  if (accounts !== undefined) {
+    const text = `SELECT 1 FROM users WHERE id = ANY($3::uuid[]) AND ${isMember} ORDER BY id FOR KEY SHARE`
+    await prisma.$executeRawUnsafe(text, chatId, viewerId, accounts)
+  }
+  const those = members === 'all' ? null : (members ?? (leaver === undefined ? [] : [leaver]))
+  if (those === null || those.length > 0) {
+    const text = `SELECT 1 FROM chat_members
+      WHERE chat_id = $1::uuid AND ($3::uuid[] IS NULL OR user_id = ANY($3::uuid[])) AND ${isMember}
+      ORDER BY id FOR ${leaver === undefined ? 'KEY SHARE' : 'UPDATE'}`
+    await prisma.$executeRawUnsafe(text, chatId, viewerId, those)
+  }
 }
 
 export function memberOf(prisma: Transaction, chatId: string, userId: string): Promise<ChatMember | null> {

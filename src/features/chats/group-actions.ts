@@ -38,7 +38,7 @@ function requireGroup({ kind, membership }: HeldChat, roles: readonly ChatRole[]
 export async function addChatMembers(store: Store, viewer: Viewer, input: unknown): Promise<OwnChat> {
   const { chatId, userIds } = parseInput(addChatMembersInput, input)
   const candidates = await knownUsers(store, viewer, userIds, 'userIds')
-  const id = await changeChat(store, viewer, chatId, async ({ prisma }, chat) => {
+  const addAll = async ({ prisma }: WriteTransaction, chat: HeldChat) => {
     requireGroup(chat, managers)
     const present = await prisma.chatMember.findMany({
       where: { chatId: chat.id, userId: { in: candidates } },
@@ -64,7 +64,8 @@ export async function addChatMembers(store: Store, viewer: Viewer, input: unknow
     )
     await sayInChat(prisma, chat.id, { kind: 'MEMBERS_ADDED', actorId: viewer.userId, subjectIds: added })
     return chat.id
-  })
+  }
+  const id = await changeChat(store, viewer, chatId, addAll, { accounts: candidates })
   return ownChat(store, viewer, id)
 }
 
@@ -100,7 +101,7 @@ export async function removeChatMember(
     })
     return chat.id
   }
-  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, remove, userId))
+  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, remove, { leaver: userId }))
 }
 
 /**
@@ -126,7 +127,7 @@ export function leaveChat(store: Store, viewer: Viewer, input: { chatId: string 
     await sayInChat(prisma, chat.id, { kind: 'MEMBER_LEFT', actorId })
     return chat.id
   }
-  return changeChat(store, viewer, input.chatId, leave, viewer.userId)
+  return changeChat(store, viewer, input.chatId, leave, { leaver: viewer.userId })
 }
 
 /** Ends a membership: the others hear that somebody is gone, and they themselves that the chat is. */
@@ -171,7 +172,8 @@ export async function setChatMemberRole(
     })
     return chat.id
   }
-  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, change))
+  const needs = { members: [userId, viewer.userId] }
+  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, change, needs))
 }
 
 async function setRole(

@@ -13,7 +13,8 @@ import {
   setChatHistoryVisibility,
   setChatMemberRole,
 } from './group-actions.ts'
-import { ChatRole, chatPayload, HistoryVisibility } from './schema.ts'
+import { chatPayload } from './mutation-schema.ts'
+import { ChatRole, HistoryVisibility } from './schema.ts'
 import { maxMembers, maxMembersPerCall } from './validation.ts'
 
 const members = maxMembers.toLocaleString('en')

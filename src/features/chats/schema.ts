@@ -1,5 +1,5 @@
 import { encodeCursor } from '../../core/cursor.ts'
-import { ForbiddenError, NotFoundError, ValidationError } from '../../core/errors.ts'
+import { NotFoundError } from '../../core/errors.ts'
 import { parseIdOf } from '../../core/ids.ts'
 import type { PageArgs } from '../../core/pages.ts'
 import { builder } from '../../graphql/builder.ts'
@@ -10,8 +10,7 @@ import { ViewerType } from '../auth/schema.ts'
 import { findUsers } from '../users/access.ts'
 import { User } from '../users/schema.ts'
 import { type ChatView, findChatMembers, findChats, type MemberView, type OwnChat } from './access.ts'
-import { createDirectChat, createGroupChat, markChatRead } from './actions.ts'
-import { type ChatSummary, listChats, listMembers, summarizeChats, toChatEdge } from './lists.ts'
+import { type ChatSummary, listChats, listMembers, summarizeChats } from './lists.ts'
 import { countAllUnread, unreadCap } from './unread.ts'
 
 const ChatKind = builder.enumType('ChatKind', {
@@ -218,10 +217,6 @@ const ChatConnection = builder.connectionObject(
   ChatEdge,
 )
 
-/** The same field wherever a chat appears that may be new to a client's list. */
-const chatEdgeDescription =
-  'The chat as an edge of `viewer.chats`, to be put in front of a list on the client.'
-
 nodeLoader('Chat', (context, ids) => findChats(context.store, viewerOf(context), ids))
 nodeLoader('ChatMember', (context, ids) => findChatMembers(context.store, viewerOf(context), ids))
 
@@ -251,108 +246,5 @@ builder.objectFields(ViewerType, (t) => ({
   unreadCount: t.int({
     description: `The sum of \`unreadCount\` over the chats that are not muted; each chat counts up to ${unreadCap}.`,
     resolve: (viewer, _args, context) => countAllUnread(context.store, viewer),
-  }),
-}))
-
-interface DirectChatCreated {
-  readonly chat: ChatView
-  readonly created: boolean
-}
-
-const CreateDirectChatPayload = builder.objectRef<DirectChatCreated>('CreateDirectChatPayload').implement({
-  description: 'The chat of the two.',
-  fields: (t) => ({
-    chat: t.field({ type: Chat, description: 'The chat.', resolve: ({ chat }) => chat }),
-    chatEdge: t.field({
-      type: ChatEdge,
-      description: chatEdgeDescription,
-      resolve: ({ chat }) => toChatEdge(chat),
-    }),
-    created: t.exposeBoolean('created', {
-      description: 'Whether this call made it; false when it stood already.',
-    }),
-  }),
-})
-
-/** Each mutation has a payload type of its own, so that it can grow fields without touching the others. */
-export const chatPayload = (name: string, description: string) =>
-  builder.objectRef<{ chat: ChatView }>(name).implement({
-    description,
-    fields: (t) => ({
-      chat: t.field({ type: Chat, description: 'The chat as it is now.', resolve: ({ chat }) => chat }),
-    }),
-  })
-
-const CreateGroupChatPayload = chatPayload('CreateGroupChatPayload', 'A new group.')
-builder.objectField(CreateGroupChatPayload, 'chatEdge', (t) =>
-  t.field({ type: ChatEdge, description: chatEdgeDescription, resolve: ({ chat }) => toChatEdge(chat) }),
-)
-
-const MarkChatReadPayload = chatPayload('MarkChatReadPayload', 'How far the viewer has read.')
-builder.objectField(MarkChatReadPayload, 'viewer', (t) =>
-  t.field({
-    type: ViewerType,
-    description: 'The viewer, whose `unreadCount` may have changed.',
-    resolve: (_payload, _args, context) => viewerOf(context),
-  }),
-)
-
-builder.mutationFields((t) => ({
-  createDirectChat: t.fieldWithInput({
-    type: CreateDirectChatPayload,
-    description:
-      'The one-to-one chat with someone. Asking again, from either side, gives the same chat. Where either has blocked the other, a chat that stands is given still, and a new one is `FORBIDDEN`.',
-    typeOptions: { name: 'CreateDirectChatInput', description: 'With whom.' },
-    errors: {
-      types: [ValidationError, NotFoundError, ForbiddenError],
-      union: { name: 'CreateDirectChatResult', description: 'The chat, or why there is none.' },
-    },
-    input: { userId: t.input.id({ required: true, description: 'The id of the other user.' }) },
-    resolve: (_root, { input }, context) => createDirectChat(context.store, viewerOf(context), input),
-  }),
-  createGroupChat: t.fieldWithInput({
-    type: CreateGroupChatPayload,
-    description:
-      'A titled chat that the viewer owns. With only its owner it is a notebook, or a chat with an assistant, whose words are sent with `sender: BOT`.',
-    typeOptions: { name: 'CreateGroupChatInput', description: 'A new group.' },
-    errors: {
-      types: [ValidationError, NotFoundError],
-      union: { name: 'CreateGroupChatResult', description: 'The new chat, or why there is none.' },
-    },
-    input: {
-      title: t.input.string({ required: true, description: '1 to 255 characters on one line.' }),
-      historyVisibility: t.input.field({
-        type: HistoryVisibility,
-        description: 'What those see who join later. Default `FULL`.',
-      }),
-      memberIds: t.input.idList({
-        description:
-          'Ids of the users who shall be in it besides the viewer, at most 500; may be empty. Nobody whom the viewer has blocked or who has blocked the viewer.',
-      }),
-    },
-    resolve: async (_root, { input }, context) => ({
-      chat: await createGroupChat(context.store, viewerOf(context), input),
-    }),
-  }),
-  markChatRead: t.fieldWithInput({
-    type: MarkChatReadPayload,
-    description:
-      "Tells how far the viewer has read. It only ever moves forward, so calls may be late, repeated or out of order. The other members and the viewer's other devices get a `ChatRead` event; in a direct chat where either side has blocked the other, the viewer's devices alone.",
-    typeOptions: { name: 'MarkChatReadInput', description: 'How far.' },
-    errors: {
-      types: [ValidationError, NotFoundError],
-      union: { name: 'MarkChatReadResult', description: 'The chat as it is now, or why nothing changed.' },
-    },
-    input: {
-      chatId: t.input.id({ required: true, description: 'The id of the chat.' }),
-      sequence: t.input.int({
-        required: true,
-        description:
-          'The `sequence` of the newest message that was read. Past the newest there is, it means the newest.',
-      }),
-    },
-    resolve: async (_root, { input }, context) => ({
-      chat: await markChatRead(context.store, viewerOf(context), input),
-    }),
   }),
 }))

@@ -3,7 +3,7 @@ import type { Transaction } from '../../db/client.ts'
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { accessChat, type OwnChat, ownChat } from '../chats/access.ts'
-import { changeChat } from '../chats/changes.ts'
+import { changeChat, type HeldChat } from '../chats/changes.ts'
 
 /** How long emptying a direct chat may take: of a million own messages, more than half a minute. */
 const slowMs = 600_000
@@ -43,7 +43,7 @@ async function clearGroup(
 ): Promise<number> {
   // Most of the counting is done before anyone has to wait for it.
   const early = await countStanding(store.prisma, id, { from: 0, to: through })
-  return changeChat(store, viewer, globalId, async ({ prisma, append }, chat) => {
+  const clear = async ({ prisma, append }: WriteTransaction, chat: HeldChat) => {
     if (chat.membership.role !== 'OWNER')
       throw new ForbiddenError('Only the owner of the group can clear it.')
     const { id: chatId, lastSequence } = chat
@@ -58,7 +58,8 @@ async function clearGroup(
     await append({ kind: 'CHAT_CLEARED', chatId, actorId: viewer.userId, sequence: lastSequence })
     // Whoever cleared it meanwhile has counted those.
     return chat.clearedThrough >= through ? late : early + late
-  })
+  }
+  return changeChat(store, viewer, globalId, clear, { members: 'all' })
 }
 
 /** Messages behind what was cleared before, of people, not deleted. */

@@ -30,7 +30,7 @@ export async function addReaction(store: Store, viewer: Viewer, input: ReactionI
   const emoji = requireEmoji(input.emoji)
   const { message, inGroup } = await accessMessage(store, viewer, input.messageId)
   await store.write(async ({ prisma, append }) => {
-    if (!inGroup) await requireOpen(prisma, message.chatId)
+    if (!inGroup) await requireOpen(prisma, viewer, message.chatId)
     // Held, so that of the kinds that come at once none is the 21st, and a deletion takes all of them along.
     const [standing] = await prisma.$queryRaw<unknown[]>`
       SELECT 1 FROM messages WHERE id = ${message.id}::uuid AND deleted_at IS NULL FOR NO KEY UPDATE`
@@ -80,10 +80,13 @@ function requireEmoji(text: string): string {
   throw new ValidationError([{ path: ['emoji'], message: 'A reaction is one emoji, and nothing else.' }])
 }
 
-/** Holds a direct chat against being blocked meanwhile. */
-async function requireOpen(prisma: Transaction, chatId: string): Promise<void> {
+/** Holds a direct chat against being blocked meanwhile; before it the membership, which is needed later. */
+async function requireOpen(prisma: Transaction, { userId }: Viewer, chatId: string): Promise<void> {
   const [open] = await prisma.$queryRaw<unknown[]>`
-    SELECT 1 FROM chats WHERE id = ${chatId}::uuid AND NOT blocked FOR SHARE`
+    WITH me AS (
+      SELECT 1 FROM chat_members WHERE chat_id = ${chatId}::uuid AND user_id = ${userId}::uuid FOR KEY SHARE
+    )
+    SELECT 1 FROM chats WHERE id = ${chatId}::uuid AND NOT blocked AND (SELECT count(*) FROM me) >= 0 FOR SHARE`
   if (open === undefined) throw keptApart()
 }
 

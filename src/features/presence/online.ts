@@ -52,11 +52,15 @@ const storeStatement = {
     ON CONFLICT (user_id) DO UPDATE SET at = greatest(last_seen.at, excluded.at)`,
 }
 
-/** One statement, so that a process is there with all its people, or has to begin anew. */
+/** One statement, so that a process is there with all its people, or has to begin anew. Their accounts come first, too. */
 const removal = (which: string, seenAt: string) => `WITH gone AS (
     DELETE FROM server_processes WHERE ${which} RETURNING id, ${seenAt} AS at
+  ), known AS MATERIALIZED (
+    SELECT u.id FROM users u WHERE u.id IN (SELECT user_id FROM online_users JOIN gone ON process_id = gone.id)
+    ORDER BY u.id FOR KEY SHARE OF u
   ), went AS (
-    DELETE FROM online_users o USING gone WHERE o.process_id = gone.id RETURNING o.user_id, gone.at
+    DELETE FROM online_users o USING gone, known
+    WHERE o.process_id = gone.id AND o.user_id = known.id RETURNING o.user_id, gone.at
   ), seen AS (
     INSERT INTO last_seen (user_id, at) SELECT user_id, max(at) FROM went GROUP BY user_id ORDER BY user_id
     ON CONFLICT (user_id) DO UPDATE SET at = greatest(last_seen.at, excluded.at)

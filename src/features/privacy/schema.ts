@@ -123,7 +123,7 @@ const DeleteAccountPayload = builder.objectRef<{ deletedUserId: string }>('Delet
 builder.mutationField('deleteAccount', (t) =>
   t.fieldWithInput({
     type: DeleteAccountPayload,
-    description: `Erases the viewer's account for good. At once: every session and socket ends, the profile, email, sessions, blocks, memberships and exports are gone, messages have no author. Within moments, in the background: messages become tombstones if asked for. A group without an owner passes to its longest-standing admin, else member; a chat with nobody left in it is deleted; a direct chat stays for the other side to read. Nobody can take the username for ${usernameReservedDays} days. There is no way back.`,
+    description: `Erases the viewer's account for good. At once nobody can log in to it, and every session and socket ends. By the time of the answer, or within moments where other accounts are being erased, the profile, email, blocks, memberships and exports are gone, and messages have no author. After that, in the background, messages become tombstones if asked for. A group without an owner passes to its longest-standing admin, else member; a chat with nobody left in it is deleted; a direct chat stays for the other side to read. Nobody can take the username for ${usernameReservedDays} days. There is no way back.`,
     typeOptions: {
       name: 'DeleteAccountInput',
       description: 'The proof, and what shall become of the words.',

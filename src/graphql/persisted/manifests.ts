@@ -16,11 +16,15 @@ export interface ManifestEntry {
   readonly text: string
 }
 
-/** The documents of all manifests, which never change: reading them again makes new ones. */
-export interface TrustedDocuments {
+/** The texts of all manifests, such as one process may tell another. */
+export interface TrustedTexts {
   readonly manifests: number
   /** The texts by their keys. */
   readonly texts: ReadonlyMap<string, string>
+}
+
+/** The documents of all manifests, which never change: reading them again makes new ones. */
+export interface TrustedDocuments extends TrustedTexts {
   /** Every text parsed, by the text. */
   readonly parsed: ReadonlyMap<string, DocumentNode>
 }
@@ -48,11 +52,6 @@ export async function findManifests(folder: string): Promise<string[]> {
   }
 }
 
-/** @throws StartupError with one line where a server would not take them */
-export async function checkManifests(folder: string): Promise<void> {
-  await loadManifests(await findManifests(folder))
-}
-
 /**
  * Reads manifests whole, or not at all. A server that does so goes on answering meanwhile.
  * @param known documents that are parsed already, by their texts
@@ -65,13 +64,10 @@ export async function loadManifests(
   const texts = new Map<string, string>()
   const parsed = new Map<string, DocumentNode>()
   const origins = new Map<string, string>()
-  let begun = performance.now()
+  const letOthersWork = createPauses()
   for (const file of files) {
     for (const { id, name, text } of await readManifest(file)) {
-      if (performance.now() - begun > stretchMs) {
-        await setImmediate()
-        begun = performance.now()
-      }
+      await letOthersWork()
       const key = keyOf(id)
       const other = texts.get(key)
       if (other === text) continue
@@ -83,6 +79,31 @@ export async function loadManifests(
     }
   }
   return { manifests: files.length, texts, parsed }
+}
+
+/** Likewise, of texts that another process has read and found to be good. */
+export async function parseTexts(
+  { manifests, texts }: TrustedTexts,
+  known: ReadonlyMap<string, DocumentNode>,
+): Promise<TrustedDocuments> {
+  const parsed = new Map<string, DocumentNode>()
+  const letOthersWork = createPauses()
+  for (const [key, text] of texts) {
+    await letOthersWork()
+    if (!parsed.has(text)) parsed.set(text, known.get(text) ?? parseTrusted(text, key))
+  }
+  return { manifests, texts, parsed }
+}
+
+/** What to call again and again in the course of long work; it waits for others when it is their turn. */
+function createPauses(): () => Promise<void> | undefined {
+  let begun = performance.now()
+  return () => {
+    if (performance.now() - begun <= stretchMs) return
+    return setImmediate().then(() => {
+      begun = performance.now()
+    })
+  }
 }
 
 /**

@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { DocumentNode } from 'graphql'
-import type { Logger } from '../../core/logger.ts'
 import { createLru, type Lru } from '../../core/lru.ts'
 import type { Metrics } from '../../core/metrics.ts'
-import { StartupError } from '../../db/startup-error.ts'
 import { networkOf } from '../../limits/network.ts'
 import type { TransportContext } from '../pipeline.ts'
-import { findManifests, loadManifests, summarise, type TrustedDocuments } from './manifests.ts'
+import { summarise, type TrustedDocuments } from './manifests.ts'
 import { createRegistered, type Registrar } from './registered.ts'
 import {
   badRequest,
@@ -48,13 +46,13 @@ export interface PersistedOperations {
   ): Resolution | null | Promise<Resolution>
   /** Parsed documents by their texts: those of manifests for as long as they are in one, of others the latest. */
   readonly documents: Lru<DocumentNode>
-  /** How many documents the manifests have. */
-  readonly trusted: number
+  /** How many manifests there are, and documents in them. */
+  readonly trusted: ReturnType<typeof summarise>
   /**
    * Reads the manifests again. Operations under way go on with what they have.
    * @throws StartupError with one line; then all is as it was
    */
-  reload(): Promise<{ readonly manifests: number; readonly documents: number }>
+  reload(): Promise<ReturnType<typeof summarise>>
 }
 
 /** Parsed documents that are kept besides those of manifests. */
@@ -66,37 +64,19 @@ const isSha256 = (key: string) => /^[0-9a-f]{64}$/.test(key)
 /** @throws StartupError with one line where the manifests are not good */
 export async function createPersistedOperations(options: {
   mode: PersistedMode
-  /** The folder of the manifests. */
-  folder: string | null
-  /** Manifests besides. */
-  files: readonly string[]
+  /**
+   * Reads the manifests.
+   * @param known documents that are parsed already, by their texts
+   * @throws StartupError with one line where they are not good
+   */
+  load: (known: TrustedDocuments['parsed']) => Promise<TrustedDocuments>
   shared: SharedTexts | null
   metrics: Metrics
-  logger: Logger
 }): Promise<PersistedOperations> {
-  const { mode, shared } = options
+  const { mode, load, shared } = options
   const registered = createRegistered()
   const others = createLru<DocumentNode>(parsedDocuments)
   let trusted = await load(new Map())
-  if (options.folder !== null)
-    options.logger.info(summarise(trusted), 'the manifests of operations were read')
-
-  async function load(known: TrustedDocuments['parsed']): Promise<TrustedDocuments> {
-    if (mode === 'off') return { manifests: 0, texts: new Map(), parsed: new Map() }
-    const found = options.folder === null ? [] : await findManifests(options.folder)
-    const documents = await loadManifests([...found, ...options.files], known)
-    // The web app's own manifest makes up for a folder that nobody has set, and not for one that is empty.
-    const isMissing = options.folder !== null && found.length === 0
-    if (mode === 'only' && (isMissing || documents.texts.size === 0)) {
-      throw new StartupError(
-        options.folder === null
-          ? 'PERSISTED_OPERATIONS=only runs the operations of manifests: set PERSISTED_OPERATIONS_DIR to their folder'
-          : `PERSISTED_OPERATIONS=only, and there is no operation in a manifest (*.json) in ${options.folder}`,
-      )
-    }
-    return documents
-  }
-
   let reloading: Promise<unknown> = Promise.resolve()
 
   async function replace(): Promise<ReturnType<typeof summarise>> {
@@ -191,7 +171,7 @@ export async function createPersistedOperations(options: {
   return {
     resolve,
     get trusted() {
-      return trusted.texts.size
+      return summarise(trusted)
     },
     documents: {
       get: (text) => trusted.parsed.get(text) ?? others.get(text),
