@@ -1,6 +1,8 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import type { TestProject } from 'vitest/node'
 import { claimDataDir, hasCode } from '../../src/db/data-dir.ts'
@@ -16,13 +18,22 @@ declare module 'vitest' {
     templateDatabase: string
     /** Where tests may make folders: it goes away after the run, and so do the servers in it. */
     scratchDir: string
+    /** What `src` compiles to, for processes of their own: they start in less than half the time. */
+    builtDir: string
   }
 }
 
 const PREFIX = 'parley-test-'
+/** Beside `src`, since the server finds package.json and its migrations from there. */
+const BUILD = 'dist-tests'
 
-/** One server for the whole run, in a folder that goes away with it. */
+const checkout = fileURLToPath(new URL('../..', import.meta.url))
+
+/** One server for the whole run, in a folder that goes away with it, and one build of what tests start. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  build()
+  project.onTestsRerun(build)
+  project.provide('builtDir', join(checkout, BUILD))
   await removeLeftovers()
   const root = mkdtempSync(join(tmpdir(), PREFIX))
   // PostgreSQL may have to run as another user.
@@ -46,6 +57,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
     process.off('SIGTERM', end).off('SIGHUP', end).off('exit', remove)
     remove()
   }
+}
+
+/** Types are checked elsewhere: without that it takes a second. */
+function build(): void {
+  const tsc = join(checkout, 'node_modules', '.bin', 'tsc')
+  const options = ['-p', 'tsconfig.build.json', '--noCheck', '--outDir', BUILD]
+  execFileSync(tsc, options, { cwd: checkout, stdio: 'inherit' })
+  const asset = 'http/pages/graphiql.client.js'
+  cpSync(join(checkout, 'src', asset), join(checkout, BUILD, asset))
 }
 
 /** Where servers of interrupted tests are still writing as they stop, the next run removes what they leave. */
