@@ -18,7 +18,7 @@ import { createPostgresSignals } from './events/signals-postgres.ts'
 import { createStore, type Store } from './events/store.ts'
 import type { Auth } from './features/auth/actions.ts'
 import { createIsCommonPassword } from './features/auth/common-passwords.ts'
-import { createPasswords } from './features/auth/passwords.ts'
+import { createPasswords, type PasswordCost } from './features/auth/passwords.ts'
 import { pruneReservedUsernames } from './features/auth/reserved-usernames.ts'
 import { pruneSessions } from './features/auth/session-actions.ts'
 import { createAuthenticator } from './features/auth/sessions.ts'
@@ -90,6 +90,8 @@ export interface AppOptions {
   readonly extraManifests?: readonly string[]
   /** Tests do not want to wait. @default `liveTimings` */
   readonly timings?: Partial<LiveTimings>
+  /** Tests do not want to wait. @default `passwordCost` */
+  readonly passwordCost?: PasswordCost
 }
 
 /** Looking for people by similarity can take the database a while; the rest of the pool is for everyone else. */
@@ -180,6 +182,7 @@ async function assemble(
       config,
       jwtSecrets: options.jwtSecrets,
       limits: config.rateLimits ? createRateLimiter({ budgets, keyedHash }) : unlimited,
+      ...(options.passwordCost && { passwordCost: options.passwordCost }),
     }),
     createFeed({
       database,
@@ -383,6 +386,7 @@ export async function createAuth(options: {
   config: Config
   jwtSecrets: readonly string[]
   limits: RateLimiter
+  passwordCost?: PasswordCost
 }): Promise<Auth> {
   const { store, config } = options
   const accessTokens = createAccessTokens({
@@ -390,7 +394,7 @@ export async function createAuth(options: {
     ttlSeconds: config.accessTokenTtlSeconds,
   })
   return {
-    passwords: await createPasswords(),
+    passwords: await createPasswords(options.passwordCost && { cost: options.passwordCost }),
     accessTokens,
     authenticator: createAuthenticator({ store, accessTokens }),
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,
