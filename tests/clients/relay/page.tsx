@@ -2,12 +2,19 @@ import { type HTMLElement, Window } from 'happy-dom'
 import { type ReactNode, Suspense } from 'react'
 import { RelayEnvironmentProvider } from 'react-relay'
 import type { IEnvironment } from 'relay-runtime'
+import { vi } from 'vitest'
 
 /** A page that React renders into, without a browser. */
 export async function openPage(environment: IEnvironment) {
   const window = new Window()
   // Where React looks for a page, as soon as it is loaded.
-  Object.assign(globalThis, { window, document: window.document, navigator: window.navigator })
+  for (const [name, value] of Object.entries({
+    window,
+    document: window.document,
+    navigator: window.navigator,
+  })) {
+    vi.stubGlobal(name, value)
+  }
   const { createRoot } = await import('react-dom/client')
   const root = createRoot(window.document.body as never)
   return {
