@@ -24,16 +24,14 @@ declare module 'vitest' {
 }
 
 const PREFIX = 'parley-test-'
-/** Beside `src`, since the server finds package.json and its migrations from there. */
-const BUILD = 'dist-tests'
+/** Beside `src`, since the server finds package.json and its migrations from there; and each run has its own. */
+const BUILD_PREFIX = 'dist-tests-'
+const BUILD = `${BUILD_PREFIX}${process.pid}`
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
 
 /** One server for the whole run, in a folder that goes away with it, and one build of what tests start. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  build()
-  project.onTestsRerun(build)
-  project.provide('builtDir', join(checkout, BUILD))
   await removeLeftovers()
   const root = mkdtempSync(join(tmpdir(), PREFIX))
   // PostgreSQL may have to run as another user.
@@ -46,12 +44,18 @@ export default async function setup(project: TestProject): Promise<() => Promise
     durable: false,
     maxConnections: 200,
   })
-  const remove = () => removeRoot(root)
+  const remove = () => {
+    removeRoot(root)
+    removeRoot(join(checkout, BUILD))
+  }
   process.once('exit', remove)
+  build()
+  project.onTestsRerun(build)
   await migrate(server.url)
   project.provide('adminUrl', await closeTemplate(server.url))
   project.provide('templateDatabase', 'parley')
   project.provide('scratchDir', root)
+  project.provide('builtDir', join(checkout, BUILD))
   return async () => {
     await server.dispose()
     process.off('SIGTERM', end).off('SIGHUP', end).off('exit', remove)
@@ -86,13 +90,26 @@ async function closeTemplate(url: string): Promise<string> {
   return adminUrl
 }
 
-/** What a run left behind that was killed: servers that still run, and their folders. */
+/** What a run left behind that was killed: builds, servers that still run, and their folders. */
 async function removeLeftovers(): Promise<void> {
+  for (const name of readdirSync(checkout).filter((entry) => entry.startsWith(BUILD_PREFIX))) {
+    if (!isRunning(Number(name.slice(BUILD_PREFIX.length)))) removeRoot(join(checkout, name))
+  }
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(PREFIX))) {
     const root = join(tmpdir(), name)
     if (!isAbandoned(root)) continue
     for (const folder of readdirSync(root)) await stopOrphan(join(root, folder, 'postgres'))
     removeRoot(root)
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // It may be another user's.
+    return !hasCode(error, 'ESRCH')
   }
 }
 
