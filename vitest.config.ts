@@ -44,8 +44,9 @@ export default defineConfig({
     // whole process, it changes back.
     isolate: false,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // So much that only what hangs takes it, on a busy machine, too: how long something may take is for tests to say.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 30_000,
     // Whoever waits for a condition waits for it on a busy machine, too.
     expect: { poll: { timeout: 10_000 } },
