@@ -1,4 +1,5 @@
 import { defineConfig, type Plugin } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What Relay's plugin for Babel does: in place of each tagged document what its compiler has made of it. */
 const relayTags: Plugin = {
@@ -18,6 +19,16 @@ const relayTags: Plugin = {
   },
 }
 
+/** What starts programs or browsers takes longest, and comes first: the end of a run is not one worker with a long file. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId }: TestSpecification) =>
+      /tests\/(?:cli|web|chaos|examples)\/|rate-limits|clients\/session|presence/.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   plugins: [relayTags],
   resolve: {
@@ -29,8 +40,13 @@ export default defineConfig({
     globalSetup: ['tests/testkit/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Loading the server anew for each file takes as long as all tests of many a file. What a file changes for the
+    // whole process, it changes back.
+    isolate: false,
+    sequence: { sequencer: LongestFirst },
+    // So much that only what hangs takes it, on a busy machine, too: how long something may take is for tests to say.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 30_000,
     // Whoever waits for a condition waits for it on a busy machine, too.
     expect: { poll: { timeout: 10_000 } },

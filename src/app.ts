@@ -18,6 +18,7 @@ import { isDatabaseUnavailable } from './db/unavailable.ts'
 import { createBell } from './events/bell.ts'
 import { createFeed } from './events/feed.ts'
 import { createStore } from './events/store.ts'
+import type { PasswordCost } from './features/auth/passwords.ts'
 import { createOnline } from './features/presence/online.ts'
 import { createPresenceWatch } from './features/presence/presence-watch.ts'
 import { type LiveTimings, liveTimings } from './features/presence/timings.ts'
@@ -72,6 +73,8 @@ export interface AppOptions {
   readonly trustedTexts?: () => TrustedTexts
   /** Tests do not want to wait. @default `liveTimings` */
   readonly timings?: Partial<LiveTimings>
+  /** Tests do not want to wait. @default `passwordCost` */
+  readonly passwordCost?: PasswordCost
 }
 
 /** Looking for people by similarity can take the database a while; the rest of the pool is for everyone else. */
@@ -136,6 +139,7 @@ async function assemble(
       config,
       jwtSecrets,
       limits: config.rateLimits ? createRateLimiter({ budgets, keyedHash }) : unlimited,
+      ...(options.passwordCost && { passwordCost: options.passwordCost }),
     }),
     createFeed({
       database,

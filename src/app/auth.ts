@@ -2,7 +2,7 @@ import type { Config } from '../config.ts'
 import type { Store } from '../events/store.ts'
 import type { Auth } from '../features/auth/actions.ts'
 import { createIsCommonPassword } from '../features/auth/common-passwords.ts'
-import { createPasswords } from '../features/auth/passwords.ts'
+import { createPasswords, type PasswordCost } from '../features/auth/passwords.ts'
 import { createAuthenticator } from '../features/auth/sessions.ts'
 import { createAccessTokens } from '../features/auth/tokens.ts'
 import type { RateLimiter } from '../limits/rate-limiter.ts'
@@ -14,6 +14,7 @@ export async function createAuth(options: {
   config: Config
   jwtSecrets: readonly string[]
   limits: RateLimiter
+  passwordCost?: PasswordCost
 }): Promise<Auth> {
   const { store, config } = options
   const accessTokens = createAccessTokens({
@@ -21,7 +22,7 @@ export async function createAuth(options: {
     ttlSeconds: config.accessTokenTtlSeconds,
   })
   return {
-    passwords: await createPasswords(),
+    passwords: await createPasswords(options.passwordCost && { cost: options.passwordCost }),
     accessTokens,
     authenticator: createAuthenticator({ store, accessTokens }),
     refreshTokenTtlSeconds: config.refreshTokenTtlSeconds,

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { toGlobalId } from '../../src/core/ids.ts'
 import type { LogEvent } from '../../src/events/event.ts'
 import type { Register } from './notes.ts'
@@ -8,7 +9,7 @@ import { faultsOf, isProof, renderTable } from './table.ts'
 import { expectedOf, judge } from './verdict.ts'
 import { checkLog, checkWrites } from './witness.ts'
 
-// A short run of `npm run chaos`, on the sources.
+// A short run of `npm run chaos`.
 
 let report: Report
 const lines: string[] = []
@@ -20,7 +21,7 @@ beforeAll(async () => {
     seed: 5,
     processes: 2,
     workers: null,
-    built: false,
+    main: join(inject('builtDir'), 'main.js'),
     people: 12,
     directChats: 4,
     groups: 9,

@@ -27,8 +27,8 @@ export interface FleetOptions {
   readonly size: number
   readonly databaseUrl: string
   readonly redisUrl: string | null
-  /** What they run: the sources, or what was built. */
-  readonly built: boolean
+  /** What they run: the command line as it was built, from the root of the repository or absolute. */
+  readonly main: string
   /** The variable WORKERS. */
   readonly workers: string | null
   readonly accessTokenSeconds: number
@@ -174,9 +174,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 
 function launch(member: Member, options: FleetOptions): ChildProcess {
   const output = openSync(join(options.folder, `${member.name.replace(' ', '-')}.log`), 'a')
-  const program = options.built ? ['dist/main.js'] : ['--import', import.meta.resolve('tsx'), 'src/main.ts']
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [...program, 'serve'], {
+  const child = spawn(process.execPath, [options.main, 'serve'], {
     cwd: root,
     // A group of its own: Ctrl-C is for this program, which ends them in order.
     detached: true,

@@ -33,7 +33,7 @@ const report = await runStorm({
   seed,
   processes: wholeNumber('processes', 2),
   workers: values.workers ?? null,
-  built: true,
+  main: 'dist/main.js',
   people: 60,
   directChats: 15,
   groups: 25,

@@ -35,8 +35,8 @@ export interface StormOptions {
   readonly processes: number
   /** The variable WORKERS; null: not set. */
   readonly workers: string | null
-  /** What was built, instead of the sources. */
-  readonly built: boolean
+  /** The command line as it was built. */
+  readonly main: string
   readonly people: number
   readonly directChats: number
   readonly groups: number

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
-const loader = import.meta.resolve('tsx')
+const source = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 export const secret = 'a secret that is only good for tests and long enough'
 
@@ -26,15 +25,20 @@ export interface RunOptions {
   readonly input?: string
   /** Run inside this shell command line, where it is `"$@"`. */
   readonly shell?: string
+  /** Run the sources, as `npm start` does, rather than what is built of them. @default false */
+  readonly sources?: boolean
 }
 
 /** Runs the command line in a process of its own, which knows of the environment only what it is given. */
 export function run(args: readonly string[], options: RunOptions = {}): Run {
-  const command = [process.execPath, '--import', loader, main, ...args]
-  const [program = '', ...rest] =
+  const program = options.sources
+    ? ['--import', import.meta.resolve('tsx'), source]
+    : [join(inject('builtDir'), 'main.js')]
+  const command = [process.execPath, ...program, ...args]
+  const [executable = '', ...rest] =
     options.shell === undefined ? command : ['sh', '-c', options.shell, 'sh', ...command]
   const { PATH = '', HOME = '' } = process.env
-  const child = spawn(program, rest, { cwd: newFolder(), env: { PATH, HOME, PORT: '0', ...options.env } })
+  const child = spawn(executable, rest, { cwd: newFolder(), env: { PATH, HOME, PORT: '0', ...options.env } })
   child.stdin?.end(options.input ?? '')
   return observe(child)
 }

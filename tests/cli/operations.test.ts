@@ -289,7 +289,7 @@ describe('a server with PERSISTED_OPERATIONS_DIR', () => {
   test('does not end of a SIGHUP that comes while it is being loaded', async () => {
     // As soon as anything beyond the first module is looked for.
     const hooks = `export function resolve(specifier, context, next) {
-      if (/(commands|config|serve|app)\\.ts$/.test(specifier)) process.kill(process.pid, 'SIGHUP')
+      if (/(commands|config|serve|app)\\.js$/.test(specifier)) process.kill(process.pid, 'SIGHUP')
       return next(specifier, context)
     }`
     const preload = `import { register } from 'node:module'

@@ -58,7 +58,7 @@ describe('on a fresh data folder', () => {
       )
       return viewer
     }
-    const first = serve({ DATA_DIR: dataDir })
+    const first = serve({ DATA_DIR: dataDir }, { sources: true })
     const before = await chatsOfAlice(await addressOf(first))
     expect(before.chats.edges.map((edge: { node: { title: string } }) => edge.node.title)).toEqual([
       null,

@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { startTestApp } from '../testkit/app.ts'
 import { createGroupChat } from '../testkit/chats.ts'
 import { eventually } from '../testkit/eventually.ts'
@@ -8,6 +8,9 @@ import { createRelayClient, openChats } from './relay/client.tsx'
 
 // It waits for tokens to end, twice and more.
 vi.setConfig({ testTimeout: 60_000 })
+
+// The page that it is shown in stands where every file of this process could find it.
+afterAll(() => vi.unstubAllGlobals())
 
 test('Relay, where only its documents may run', async () => {
   await takeJourney(createRelayClient, only('relay'))

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { inject } from 'vitest'
 import type { AppOptions } from '../../src/app.ts'
 import { testSecret } from './app.ts'
 
@@ -12,19 +13,18 @@ export interface AppProcess {
   kill(): Promise<void>
 }
 
-const source = (path: string) => JSON.stringify(fileURLToPath(new URL(`../../src/${path}`, import.meta.url)))
-
 export async function startAppProcess(
   databaseUrl: string,
   timings: AppOptions['timings'],
 ): Promise<AppProcess> {
   const options = { databaseUrl, jwtSecrets: [testSecret], timings }
+  const built = (name: string) => JSON.stringify(join(inject('builtDir'), name))
   const script = `
-    const [{ startApp }, { parseConfig }] = [await import(${source('app.ts')}), await import(${source('config.ts')})]
+    const [{ startApp }, { parseConfig }] = [await import(${built('app.js')}), await import(${built('config.js')})]
     const config = parseConfig({ PORT: '0', LOG_LEVEL: 'error', RATE_LIMITS: 'off' })
     const app = await startApp({ config, ...${JSON.stringify(options)} })
     console.log(app.url)`
-  const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '-e', script]
+  const args = ['--input-type=module', '-e', script]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)

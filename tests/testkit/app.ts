@@ -42,7 +42,12 @@ export interface TestAppOptions {
   /** Whether its pages tell the logins of the demo accounts, which are not made here. */
   readonly demo?: boolean
   readonly extraManifests?: readonly string[]
+  /** @default next to nothing */
+  readonly passwordCost?: AppOptions['passwordCost']
 }
+
+/** A hash takes a millisecond instead of thirty: most tests register people, and few are about passwords. */
+const cheap = { memoryCost: 1024, timeCost: 2 }
 
 /** A whole Parley on a port of its own. */
 export async function startTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -57,6 +62,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
     databaseUrl: database.url,
     jwtSecrets: options.jwtSecrets ?? [testSecret],
     demo: options.demo ?? false,
+    passwordCost: options.passwordCost ?? cheap,
     ...(options.timings && { timings: options.timings }),
     ...(options.extraManifests && { extraManifests: options.extraManifests }),
     logger: pino({ level: config.logLevel }, { write: (line: string) => logs.push(JSON.parse(line)) }),

@@ -41,7 +41,9 @@ export async function createTestRedis(): Promise<TestRedis> {
       const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
       const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] })
       child = server
-      process.once('exit', () => server.kill('SIGKILL'))
+      const kill = () => server.kill('SIGKILL')
+      process.once('exit', kill)
+      server.once('exit', () => process.off('exit', kill))
       await new Promise<void>((resolve, reject) => {
         server.stdout.on('data', (data) => {
           if (String(data).includes('Ready to accept connections')) resolve()

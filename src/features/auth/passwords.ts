@@ -19,8 +19,14 @@ export interface Passwords {
   verify(hash: string | null, password: string): Promise<boolean>
 }
 
+/** @property memoryCost in KiB @property timeCost how often that memory is gone over */
+export interface PasswordCost {
+  readonly memoryCost: number
+  readonly timeCost: number
+}
+
 /** OWASP's minimum for argon2id: 19 MiB, two passes, one lane; 20 to 35 ms here. */
-const parameters = { type: argon2.argon2id, memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const
+const passwordCost: PasswordCost = { memoryCost: 19_456, timeCost: 2 }
 
 /** Of passwords that wait to be hashed or checked: some seconds' worth. */
 const longestLine = 100
@@ -28,7 +34,11 @@ const longestLine = 100
 /** Hashing takes a thread of libuv's four; one is left to files and names. */
 const mostAtATime = 3
 
-export async function createPasswords(options: { concurrency?: number } = {}): Promise<Passwords> {
+export async function createPasswords(
+  options: { concurrency?: number; cost?: PasswordCost } = {},
+): Promise<Passwords> {
+  const cost = options.cost ?? passwordCost
+  const parameters = { type: argon2.argon2id, parallelism: 1, ...cost } as const
   // Hashing fills a core. One is left to everything else, so that a flood of logins delays logins only.
   const spare = Math.max(1, availableParallelism() - 1)
   const gate = createBoundedGate(options.concurrency ?? Math.min(spare, mostAtATime), longestLine)

@@ -2,17 +2,18 @@ import { type HTMLElement, Window } from 'happy-dom'
 import { type ReactNode, Suspense } from 'react'
 import { RelayEnvironmentProvider } from 'react-relay'
 import type { IEnvironment } from 'relay-runtime'
+import { vi } from 'vitest'
 
 /** A page that React renders into, without a browser. */
 export async function openPage(environment: IEnvironment) {
   const window = new Window()
-  // Where React looks for a page, as soon as it is loaded. Node has a navigator from 21 on, which cannot be assigned to.
+  // Where React looks for a page, as soon as it is loaded.
   for (const [name, value] of Object.entries({
     window,
     document: window.document,
     navigator: window.navigator,
   })) {
-    Object.defineProperty(globalThis, name, { value, configurable: true })
+    vi.stubGlobal(name, value)
   }
   const { createRoot } = await import('react-dom/client')
   const root = createRoot(window.document.body as never)
