@@ -18,9 +18,9 @@ export function useAsking(): Asking {
     setProblem(null)
     setBusy(true)
     try {
-      const result = Object.values((await answer).data ?? {})[0] as object | undefined
-      if (result === undefined || !('reason' in result)) return true
-      setProblem(reasonOf(result as FailureFragment))
+      const result = Object.values((await answer).data ?? {}).find(isFailure)
+      if (result === undefined) return true
+      setProblem(reasonOf(result))
     } catch {
       setProblem('The server cannot be reached. Try again in a moment.')
     } finally {
@@ -29,4 +29,9 @@ export function useAsking(): Asking {
     return false
   }
   return { ask, isBusy, problem }
+}
+
+/** Beside it there is the `__typename` of the whole. */
+function isFailure(result: unknown): result is FailureFragment {
+  return typeof result === 'object' && result !== null && 'reason' in result
 }
