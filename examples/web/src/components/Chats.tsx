@@ -9,8 +9,10 @@ import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
 import { Conversation } from './Conversation.tsx'
+import { IconButton } from './Icon.tsx'
 import { NewChat } from './NewChat.tsx'
 import { PresenceWatch } from './PresenceWatch.tsx'
+import { Search } from './Search.tsx'
 
 /** Two panes side by side; on a narrow screen the one or the other. */
 export function Chats({ parley }: { parley: Parley }) {
@@ -37,6 +39,7 @@ export function Chats({ parley }: { parley: Parley }) {
 function Panes({ viewer }: { viewer: PersonFragment }) {
   const chatId = useOpenChat()
   const [isNew, setNew] = useState(false)
+  const [isSearching, setSearching] = useState(false)
   return (
     <div className={chatId === null ? 'panes' : 'panes open'}>
       <PresenceWatch />
@@ -48,7 +51,8 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
           <LogOut />
         </header>
         <div className="bar">
-          <h1>Chats</h1>
+          <h1 className="grow">Chats</h1>
+          <IconButton icon="search" label="Search all chats" onClick={() => setSearching(true)} />
           <button type="button" onClick={() => setNew(true)}>
             New chat
           </button>
@@ -63,6 +67,7 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
           <Conversation key={chatId} chatId={chatId} viewerId={viewer.id} />
         )}
       </main>
+      {isSearching && <Search chat={null} onClose={() => setSearching(false)} />}
       {isNew && <NewChat onClose={() => setNew(false)} />}
     </div>
   )

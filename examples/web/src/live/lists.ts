@@ -69,14 +69,21 @@ export function addChat(cache: ApolloCache, chat: Identified, cursor: string, vi
   addEdge(cache, viewerId, 'chats', { __typename: 'ChatEdge', cursor, node: { __ref: idOf(cache, chat) } })
 }
 
-/** Adds to a list that is there; one that was never fetched stays unknown. */
-export function addEdge(cache: ApolloCache, owner: string, field: string, edge: StoredEdge): void {
+/** Adds to a list that is there, and that `takes` it; one that was never fetched stays unknown. */
+export function addEdge(
+  cache: ApolloCache,
+  owner: string,
+  field: string,
+  edge: StoredEdge,
+  takes: (list: StoredConnection) => boolean = () => true,
+): void {
   cache.modify<Record<string, StoredConnection>>({
     id: owner,
     fields: {
       [field]: (list) => {
         const { edges, ...rest } = list as StoredConnection
-        if (edges.some(({ node }) => node.__ref === edge.node.__ref)) return list as StoredConnection
+        const isThere = edges.some(({ node }) => node.__ref === edge.node.__ref)
+        if (isThere || !takes(list as StoredConnection)) return list as StoredConnection
         return { ...rest, edges: [...edges, edge] }
       },
     },
