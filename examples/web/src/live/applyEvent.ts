@@ -37,7 +37,7 @@ function takeOver(cache: ApolloCache, event: LiveEvent): void {
 function change(cache: ApolloCache, event: LiveEvent): void {
   switch (event.__typename) {
     case 'MessageAdded':
-      addMessage(cache, { cursor: event.messageEdge.cursor, node: event.message })
+      addMessage(cache, { cursor: event.messageEdge.cursor, node: event.message }, { inTurn: true })
       addChat(cache, event.chat, event.chatEdge.cursor, event.viewer)
       break
     case 'ChatCreated':
