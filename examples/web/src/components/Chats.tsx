@@ -4,6 +4,7 @@ import type { Parley } from '../apollo/client.ts'
 import { beginLogout, saveSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
 import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { answerOf } from '../live/outbox.ts'
 import { useIsVisible } from '../live/useIsVisible.ts'
 import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
@@ -20,7 +21,7 @@ export function Chats({ parley }: { parley: Parley }) {
   if (error && !data) {
     return (
       <main className="notice">
-        <p role="alert">The server cannot be reached.</p>
+        <p role="alert">{answerOf(error) ?? 'The server cannot be reached.'}</p>
         <button type="button" className="main" onClick={() => void refetch().catch(() => {})}>
           Try again
         </button>

@@ -7,7 +7,7 @@ import {
   type MessageRowFragment,
 } from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
-import type { Outgoing } from '../live/outbox.ts'
+import { answerOf, type Outgoing } from '../live/outbox.ts'
 import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { openChat } from '../route.ts'
 import { nameOf, titleOf } from '../words.ts'
@@ -44,7 +44,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
           {isGone
             ? 'There is no such chat, or not any more.'
             : error
-              ? 'It could not be loaded.'
+              ? (answerOf(error) ?? 'It could not be loaded.')
               : 'Loading…'}
         </p>
         {isGone && (

@@ -1,6 +1,7 @@
 import { useQuery } from '@apollo/client/react'
 import { useDeferredValue, useState } from 'react'
 import { FindPeopleDocument, type PersonFragment } from '../gql/graphql.ts'
+import { answerOf } from '../live/outbox.ts'
 import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { Avatar } from './Avatar.tsx'
 import { Field } from './Field.tsx'
@@ -56,7 +57,9 @@ export function People({ chosen, onChange, without }: PeopleProps) {
         ))}
         <div role="status">
           {error && search !== '' && (
-            <p className="problem">The server cannot be reached: it is asked again when it can.</p>
+            <p className="problem">
+              {answerOf(error) ?? 'The server cannot be reached: it is asked again when it can.'}
+            </p>
           )}
         </div>
         {data && found.length === 0 && search !== '' && <p className="soft">Nobody else is called that.</p>}

@@ -2,6 +2,7 @@ import { useQuery } from '@apollo/client/react'
 import { useEffect, useRef, useState } from 'react'
 import { codeOf } from '../apollo/links.ts'
 import { type ChatRowFragment, FindMessagesDocument, type FindMessagesQuery } from '../gql/graphql.ts'
+import { answerOf } from '../live/outbox.ts'
 import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { addressOf, follow, openChat } from '../route.ts'
 import { agoOf, nameOf, titleOf } from '../words.ts'
@@ -27,7 +28,7 @@ export function Search({ chat, onClose }: { chat: ChatRowFragment | null; onClos
     fetchPolicy: 'no-cache',
   })
   const isMeaningless = codeOf(error) === 'VALIDATION_FAILED'
-  useRetryWhenLive(query !== '' && !isMeaningless && error, refetch)
+  useRetryWhenLive(query !== '' && error, refetch)
   const found = query === '' || error ? undefined : (data ?? previousData)?.searchMessages
   const edges = found?.edges ?? []
   const { hasNextPage = false, endCursor = null } = found?.pageInfo ?? {}
@@ -47,7 +48,7 @@ export function Search({ chat, onClose }: { chat: ChatRowFragment | null; onClos
   const result = () => {
     if (query === '') return null
     if (isMeaningless) return 'Type a word to look for.'
-    if (error) return 'The server cannot be reached: it is asked again when it can.'
+    if (error) return answerOf(error) ?? 'The server cannot be reached: it is asked again when it can.'
     if (loading || data === undefined) return 'Searching…'
     if (edges.length === 0) return 'Nothing found.'
     return `${edges.length}${hasNextPage ? ' or more' : ''} found, newest first`

@@ -145,7 +145,7 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
 }
 
 /** What a server answered that will hardly answer otherwise; null where none did, or none that had time. */
-function answerOf(error: unknown): string | null {
+export function answerOf(error: unknown): string | null {
   if (CombinedGraphQLErrors.is(error)) return error.errors[0]?.message ?? 'The server could not do it.'
   if (!ServerError.is(error) || passing.has(error.statusCode)) return null
   return `The server answered with status ${error.statusCode}.`
