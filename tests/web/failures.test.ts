@@ -286,4 +286,103 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await message(writer, 'cannot pass').locator('.when').waitFor()
     expect(writer.complaints.splice(0).filter((each) => !each.includes('status of 413'))).toEqual([])
   })
+
+  /** @returns after its call the log does not reach back to the cursor that the page asks for next, or so it is told */
+  async function expiringCursors({ page }: Person): Promise<() => void> {
+    let isExpired = false
+    await page.routeWebSocket('**/graphql', (socket) => {
+      const behind = socket.connectToServer()
+      socket.onMessage((data) => {
+        const { id, payload } = JSON.parse(String(data)) as { id: string; payload?: object }
+        if (!isExpired || !isOperation(JSON.stringify(payload ?? null), 'Events')) return behind.send(data)
+        isExpired = false
+        const errors = [{ message: 'It has expired.', extensions: { code: 'CURSOR_EXPIRED' } }]
+        socket.send(JSON.stringify({ id, type: 'error', payload: errors }))
+      })
+    })
+    // A page is routed from its beginning.
+    await page.reload()
+    return () => {
+      isExpired = true
+    }
+  }
+
+  test('what is said while all is fetched anew is shown, whatever is answered late or never', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    await sendMessage(alice, chatId, 'before')
+    const reader = await enter(bob)
+    const { page } = reader
+    const expire = await expiringCursors(reader)
+    await openChat(reader, 'alice')
+    await message(reader, 'before').waitFor()
+    reader.offline()
+    const asked: string[] = []
+    await page.route('**/graphql', async (route) => {
+      const name = ['Home', 'Conversation'].find((each) => isOperation(route.request().postData(), each))
+      if (name === undefined) return route.continue()
+      asked.push(name)
+      // Lost; then read, and told when more has been said.
+      if (asked.filter((each) => each === name).length === 1) return route.abort()
+      const response = await route.fetch()
+      await sendMessage(alice, chatId, `after ${name}`)
+      await route.fulfill({ response })
+    })
+    expire()
+    proxy.cut()
+    await message(reader, 'after Conversation').waitFor({ timeout: 20_000 })
+    expect(await texts(reader)).toEqual(['before', 'after Home', 'after Conversation'])
+    expect(asked).toEqual(['Home', 'Home', 'Conversation', 'Conversation'])
+    reader.online()
+  })
+
+  test('an answer that was read before all was fetched anew counts no more', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    await sendMessage(alice, chatId, 'before')
+    const reader = await enter(bob)
+    const { page } = reader
+    const expire = await expiringCursors(reader)
+    await row(page, 'alice').waitFor()
+    reader.offline()
+    const asked: string[] = []
+    await page.route('**/graphql', async (route) => {
+      const name = ['Home', 'Conversation'].find((each) => isOperation(route.request().postData(), each))
+      if (name === undefined) return route.continue()
+      asked.push(name)
+      if (asked.length > 1) return route.continue()
+      const response = await route.fetch()
+      await sendMessage(alice, chatId, 'between')
+      expire()
+      proxy.cut()
+      // It is told so once the page has its new place in the log.
+      await row(page, 'alice').getByText('between').waitFor()
+      await expect.poll(() => page.getByRole('status').textContent()).toBe('')
+      await route.fulfill({ response })
+    })
+    await row(page, 'alice').click()
+    await expect.poll(() => texts(reader), { timeout: 20_000 }).toEqual(['before', 'between'])
+    expect(asked).toEqual(['Conversation', 'Home', 'Conversation'])
+    reader.online()
+  })
+
+  test('a search that is refused is told why, and not repeated', async () => {
+    const [, bob] = await pair()
+    const reader = await enter(bob)
+    const { page } = reader
+    let asked = 0
+    await page.clock.install()
+    page.on('request', (request) => {
+      if (isOperation(request.postData(), 'FindPeople')) asked++
+    })
+    await page.getByRole('button', { name: 'New chat' }).click()
+    await page.getByLabel('Find people').fill('x'.repeat(121))
+    await page.getByRole('dialog').getByText('120').waitFor()
+    expect(await page.getByText('cannot be reached').count()).toBe(0)
+    asked = 0
+    await page.clock.runFor(10_000)
+    await page.getByLabel('Find people').fill(bob.username.slice(0, 3))
+    await expect.poll(() => page.getByRole('dialog').getByText('120').count()).toBe(0)
+    expect(asked).toBe(1)
+  })
 })

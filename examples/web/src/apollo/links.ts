@@ -18,15 +18,22 @@ export const persistedLink = new PersistedQueryLink({ generateHash: hashOf })
 /** A network may go dead without a word. What still comes, however slowly, is waited for. */
 const silentMs = 10_000
 
-export const httpLink = new HttpLink({ uri: '/graphql', fetch: fetchUnlessSilent })
+export const httpLink = new HttpLink({
+  uri: '/graphql',
+  fetch: (input, init) => fetchUnlessSilent(silentMs, input, init),
+})
 
-/** As `fetch`, and it fails where nothing comes for a while, be it the beginning of the answer or more of it. */
-async function fetchUnlessSilent(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+/** As `fetch`, and it fails where nothing comes for so long, be it the beginning of the answer or more of it. */
+export async function fetchUnlessSilent(
+  ms: number,
+  input: RequestInfo | URL,
+  init: RequestInit = {},
+): Promise<Response> {
   const silence = new AbortController()
   let timer: ReturnType<typeof setTimeout> | undefined
   const listen = () => {
     clearTimeout(timer)
-    timer = setTimeout(() => silence.abort(new DOMException('Nothing came.', 'TimeoutError')), silentMs)
+    timer = setTimeout(() => silence.abort(new DOMException('Nothing came.', 'TimeoutError')), ms)
   }
   const stopListening = () => clearTimeout(timer)
   const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal

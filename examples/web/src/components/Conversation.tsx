@@ -36,7 +36,8 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
   useEffect(() => {
     if (isGone && isListed) void refetch().catch(() => {})
   }, [isGone, isListed, refetch])
-  useRetryWhenLive(chat == null && error, refetch)
+  // Also where it is shown still: its list may have been forgotten, and then nothing else fetches it.
+  useRetryWhenLive(error, refetch)
   if (chat == null) {
     return (
       <div className="notice soft">
@@ -78,6 +79,14 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
         )}
         <IconButton icon="search" label="Search in this chat" onClick={() => setOpened('search')} />
       </header>
+      {error && answerOf(error) !== null && (
+        <p role="alert" className="problem">
+          {`What is new could not be loaded: ${answerOf(error)}`}{' '}
+          <button type="button" className="link" onClick={() => void refetch().catch(() => {})}>
+            Try again
+          </button>
+        </p>
+      )}
       <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} onRewrite={setDraft} />
       <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} draft={draft} />
       {opened === 'search' && <Search chat={chat} onClose={() => setOpened(null)} />}
