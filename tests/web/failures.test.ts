@@ -286,4 +286,39 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await message(writer, 'cannot pass').locator('.when').waitFor()
     expect(writer.complaints.splice(0).filter((each) => !each.includes('status of 413'))).toEqual([])
   })
+
+  test('what is too much for the server at once is sent by itself, and not before its time', async () => {
+    const bob = await app.register('bob')
+    await createGroupChat(bob, [], 'Notes')
+    const writer = await enter(bob)
+    const { page } = writer
+    const retryAfterMs = 1_500
+    const answers = [
+      { data: { sendMessage: { __typename: 'RateLimitedError', ...limit('Not so fast.'), retryAfterMs } } },
+      { errors: [{ message: 'Not so fast.', extensions: { code: 'RATE_LIMITED', retryAfterMs } }] },
+    ]
+    const asked: number[] = []
+    await page.route('**/graphql', (route) => {
+      if (!route.request().postData()?.includes('"SendMessage"')) return route.continue()
+      asked.push(performance.now())
+      const json = answers.shift()
+      return json === undefined ? route.continue() : route.fulfill({ json })
+    })
+    await openChat(writer, 'Notes')
+    await say(writer, 'one')
+    await say(writer, 'two')
+    await message(writer, 'one').getByText('too many at a time').waitFor()
+    expect(await message(writer, 'one').getByRole('button').allTextContents()).toEqual(['Discard'])
+    // That the network is back is no reason.
+    await page.evaluate(() => dispatchEvent(new Event('online')))
+    await message(writer, 'two').locator('.when').waitFor()
+    expect(await texts(writer)).toEqual(['one', 'two'])
+    const pauses = asked.slice(1, 3).map((time, i) => time - (asked[i] ?? 0))
+    for (const pause of pauses) expect(pause).toBeGreaterThanOrEqual(retryAfterMs - 50)
+  })
 })
+
+/** No server of today limits messages, but clients are to be ready for one that does. */
+function limit(reason: string) {
+  return { code: 'RATE_LIMITED', reason }
+}
