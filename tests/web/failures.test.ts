@@ -1,13 +1,14 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
+import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
-import { AddChatMembers, RemoveChatMember } from '../testkit/operations.ts'
+import { AddChatMembers, Login, RemoveChatMember } from '../testkit/operations.ts'
 import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
 import {
   buildWebApp,
   expectAccessible,
+  loggedInAs,
   logIn,
   message,
   openChat,
@@ -44,9 +45,10 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
 
   /** At the proxy. */
   async function enter(user: TestUser, options: Parameters<typeof openPage>[3] = {}): Promise<Person> {
-    const person = await openPage(browser, proxy.url.replace(/\/$/, ''), user.username, options)
+    const url = proxy.url.replace(/\/$/, '')
+    const person = await openPage(browser, url, user.username, { ...loggedInAs(user, url), ...options })
     present.push(person)
-    await logIn(person, user.username)
+    await person.page.getByRole('heading', { name: 'Chats' }).waitFor()
     return person
   }
 
@@ -197,7 +199,8 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await logIn(reader, bob.username)
     const url = page.url()
     await page.goto('about:blank')
-    await bob.run('mutation { revokeOtherSessions { revokedCount } }')
+    const { login } = await bob.run(Login, { input: { identifier: bob.username, password: testPassword } })
+    await app.client(login.tokens.accessToken).run('mutation { revokeOtherSessions { revokedCount } }')
     await page.goto(url)
     await page.getByText('Your session has ended. Log in again.').waitFor()
     expect(reader.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
