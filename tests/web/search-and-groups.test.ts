@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { toGlobalId, uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
@@ -43,6 +44,16 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     return person
   }
 
+  /** Accounts that nobody logs in to: a password takes its time. */
+  async function addPeople(count: number): Promise<{ id: string; name: string }[]> {
+    const people = Array.from({ length: count }, (_, i) => ({ id: uuidv7(), name: `member${i}` }))
+    await app.app.database.prisma.$executeRaw`
+      INSERT INTO users (id, username, username_key, email, email_key, display_name, display_name_key, password_hash)
+      SELECT id, id, id, id, id, name, name, ''
+      FROM unnest(${people.map(({ id }) => id)}::uuid[], ${people.map(({ name }) => name)}::text[]) AS p(id, name)`
+    return people.map(({ id, name }) => ({ id: toGlobalId('User', id), name }))
+  }
+
   const inBothColours = async (person: Person) => {
     for (const colorScheme of ['dark', 'light'] as const) {
       await person.page.emulateMedia({ colorScheme })
@@ -55,7 +66,7 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     const chatId = await createDirectChat(alice, bob.id)
     const elsewhere = await createGroupChat(bob, [alice.id], 'Kitchen')
     await sendMessage(alice, chatId, 'a nettle <b>soup</b> with potatoes')
-    for (let i = 1; i <= 130; i += 10) {
+    for (let i = 1; i <= 80; i += 10) {
       const some = Array.from({ length: 10 }, (_, j) => sendMessage(alice, chatId, `${i + j} times soup`))
       await Promise.all(some)
     }
@@ -93,11 +104,11 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
       })
     expect(await isInSight()).toBe(true)
     expect(new URL(page.url()).hash).toBe('')
-    expect((await texts(reader)).length).toBe(131)
+    expect((await texts(reader)).length).toBe(81)
     // Nobody has seen the end yet.
     const { chat } = await bob.run('query ($id: ID!) { chat(id: $id) { unreadCount } }', { id: chatId })
-    expect(chat.unreadCount).toBe(131)
-    await inBothColours(reader)
+    expect(chat.unreadCount).toBe(81)
+    await expectAccessible(reader)
 
     await page.getByRole('button', { name: 'Search in this chat' }).click()
     await field.fill('soup')
@@ -115,29 +126,28 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
   })
 
   test('a group is managed as far as the role goes, and everybody sees what comes of it', async () => {
-    const names = ['alice', 'bob', 'carol', 'dave', ...Array.from({ length: 50 }, (_, i) => `member${i}`)]
-    const people = await Promise.all(names.map((name) => app.register(name)))
-    const [alice, bob, carol, dave, first] = people as [TestUser, TestUser, TestUser, TestUser, TestUser]
-    const chatId = await createGroupChat(
-      alice,
-      people.filter((each) => each !== alice && each !== dave).map(({ id }) => id),
-      'Club',
+    const [alice, bob, carol, dave] = await Promise.all(
+      ['alice', 'bob', 'carol', 'dave'].map((name) => app.register(name)),
     )
+    if (!alice || !bob || !carol || !dave) throw new Error('Nobody came.')
+    const others = await addPeople(50)
+    const memberIds = [bob.id, carol.id, ...others.map(({ id }) => id)]
+    const chatId = await createGroupChat(alice, memberIds, 'Club')
     const [owner, other] = await Promise.all([enter(alice), enter(bob)])
     const members = ({ page }: Person) =>
       page.getByRole('list', { name: 'Members' }).locator('strong').allTextContents()
-    const all = names.filter((name) => name !== 'dave')
+    const all = ['alice', 'bob', 'carol', ...others.map(({ name }) => name)]
     for (const each of [owner, other]) {
       await openChat(each, 'Club')
       await each.page.getByRole('button', { name: 'Group' }).click()
       await each.page.getByRole('heading', { name: '53 members' }).waitFor()
       expect(await members(each)).toEqual(all.slice(0, 50))
-      await expectAccessible(each)
     }
     const inDialog = other.page.getByRole('dialog').locator('button, select, input, summary')
     await other.page.getByRole('button', { name: 'More members' }).click()
     await expect.poll(() => members(other)).toEqual(all)
-    expect(await inDialog.count()).toBe('Close, Leave group'.split(',').length)
+    // The one that closes it, and the one to leave.
+    expect(await inDialog.count()).toBe(2)
 
     await owner.page.getByLabel('Role of bob').selectOption('Admin')
     await other.page.getByLabel('Name of the group').fill('')
@@ -162,17 +172,13 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     await owner.page.getByRole('button', { name: 'More members' }).click()
     await expect.poll(() => members(owner)).toEqual([...all, 'dave'])
     await owner.page.getByRole('button', { name: 'Remove carol' }).click()
-    const left = [...all.filter((name) => name !== carol.username.split('_')[0]), 'dave']
+    const left = [...all.filter((name) => name !== 'carol'), 'dave']
     for (const each of [owner, other]) await expect.poll(() => members(each)).toEqual(left)
 
     // What is offered may be over by the time it is asked for.
-    let isHeld = false
     await other.page.route('**/graphql', async (route) => {
-      if (!route.request().postData()?.includes('"RemoveChatMember"')) return route.continue()
-      if (!isHeld) {
-        isHeld = true
-        await alice.run(SetChatMemberRole, { input: { chatId, userId: first.id, role: 'ADMIN' } })
-      }
+      if (route.request().postData()?.includes('"RemoveChatMember"'))
+        await alice.run(SetChatMemberRole, { input: { chatId, userId: others[0]?.id, role: 'ADMIN' } })
       return route.continue()
     })
     await other.page.getByRole('button', { name: 'Remove member0' }).click()
@@ -182,7 +188,6 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     await owner.page.getByLabel('Role of bob').selectOption('Owner')
     await other.page.getByLabel('Role of alice').waitFor()
     expect(await owner.page.getByLabel('Role of').count()).toBe(0)
-    await inBothColours(owner)
     await owner.page.getByRole('button', { name: 'Leave group' }).click()
     await row(owner.page, 'Society').waitFor({ state: 'hidden' })
     await owner.page.getByText('Choose a chat').waitFor()

@@ -1,7 +1,7 @@
 import { useApolloClient, useQuery } from '@apollo/client/react'
 import { useEffect, useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
-import { beginLogout, saveSession } from '../apollo/session.ts'
+import { beginLogout, endSession, readSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
 import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
 import { answerOf } from '../live/outbox.ts'
@@ -106,13 +106,18 @@ function LogOut() {
   const { outbox } = useLive()
   async function logOut(): Promise<void> {
     if (isAnythingUnsent(outbox) && !confirm('Some messages are not sent yet. Log out and lose them?')) return
+    const id = readSession()?.id ?? ''
     outbox.dispose()
-    beginLogout()
+    beginLogout(id)
     // Here it ends whatever the server says: without a network its session is left to run out.
     await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
-    sessionStorage.clear()
-    openChat(null, { replace: true })
-    saveSession(null)
+    const now = readSession()?.id ?? id
+    // Otherwise somebody has logged in in another tab meanwhile, and this one shows theirs.
+    if (now === id) {
+      sessionStorage.clear()
+      openChat(null, { replace: true })
+    }
+    endSession(id)
   }
   return (
     <button type="button" className="quiet" onClick={() => void logOut()}>

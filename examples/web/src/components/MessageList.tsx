@@ -54,7 +54,9 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
     isAtEnd,
     setAtEnd,
   ])
-  const isMissing = useGoing(list, goal)
+  // The cache has it before the list does.
+  const goesBackTo = chat.messages.pageInfo.hasPreviousPage ? (all[0]?.sequence ?? 0) : 0
+  const isMissing = useGoing(list, goal !== null && goesBackTo <= goal.sequence ? goal : null)
   useMarkingRead(chat, last?.sequence ?? 0, isAtEnd && jump !== 'seeking')
   const lastRead = lastReadByOthers(chat, viewerId)
   // The newest one that was in sight; what is newer and not one's own is announced.
@@ -90,11 +92,11 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
           <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
         ))}
       </ol>
-      <p className="jump" role="status">
-        {jump === 'seeking' && 'Going to the message…'}
-        {jump === 'failed' && 'The message could not be loaded.'}
-        {jump === null && isMissing && 'The message is not there any more.'}
-      </p>
+      {jump === 'seeking' && <p className="jump">Going to the message…</p>}
+      <div role="alert">
+        {jump === 'failed' && <p className="jump">The message could not be loaded.</p>}
+        {jump === null && isMissing && <p className="jump">The message is not there any more.</p>}
+      </div>
       {hasNew && !isAtEnd && (
         <button
           type="button"

@@ -1,13 +1,9 @@
-import { CombinedGraphQLErrors } from '@apollo/client'
 import { useEffect } from 'react'
-import { codeOf } from '../apollo/links.ts'
 import { useLive } from './LiveProvider.tsx'
-import { answerOf } from './outbox.ts'
+import { answerOf, limitOf } from './outbox.ts'
 
 /** What failed may have failed just before the connection was back. */
 const pauseMs = 1_000
-/** Where the server does not say how long. */
-const limitedMs = 5_000
 
 /**
  * Repeats a query that has failed as soon as the network is known to be there. One that the server refused it would refuse
@@ -24,9 +20,7 @@ export function useRetryWhenLive(error: unknown, refetch: () => Promise<unknown>
 }
 
 function waitMs(error: unknown): number | null {
-  if (codeOf(error) === 'RATE_LIMITED' && CombinedGraphQLErrors.is(error)) {
-    const told = error.errors[0]?.extensions?.['retryAfterMs']
-    return typeof told === 'number' ? Math.max(told, pauseMs) : limitedMs
-  }
+  const limit = limitOf(error)
+  if (limit !== null) return Math.max(limit, pauseMs)
   return answerOf(error) === null ? pauseMs : null
 }
