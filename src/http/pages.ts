@@ -35,11 +35,15 @@ export function createPages(options: PageOptions): Pages {
   }
 
   let webApp: Promise<WebApp | null> | undefined
-  /** It may be built while the server runs: what is missing is looked for again. */
+  /** It may be built while the server runs: what is missing, in part or could not be read is looked for again. */
   const loadWebApp = async () => {
-    webApp ??= readWebApp(options.webAppFolders ?? webAppFolders, `${webAppPath}/`)
-    const loaded = await webApp
-    if (loaded === null) webApp = undefined
+    const reading = webApp ?? readWebApp(options.webAppFolders ?? webAppFolders, `${webAppPath}/`)
+    webApp = reading
+    const loaded = await reading.catch((error: unknown) => {
+      if (webApp === reading) webApp = undefined
+      throw error
+    })
+    if (loaded === null && webApp === reading) webApp = undefined
     return loaded
   }
 

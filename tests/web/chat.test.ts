@@ -8,6 +8,7 @@ import { createTestProxy } from '../testkit/proxy.ts'
 import {
   buildWebApp,
   expectAccessible,
+  loggedInAs,
   logIn,
   message,
   openChat,
@@ -50,10 +51,12 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
   /** Before a server of its own ends, of which browsers would complain. */
   const departAll = () => Promise.all(present.map(({ context }) => context.close()))
 
-  async function join(name: string, options: Parameters<typeof enter>[1] = {}) {
-    const person = await enter(name, options)
-    await signUp(person)
-    return person
+  /** Logged in, with an account of their own. */
+  async function join(name: string, { url = app.url }: { url?: string } = {}): Promise<Person> {
+    const user = await app.register(name)
+    const person = await enter(name, { url, ...loggedInAs(user, url) })
+    await person.page.getByRole('heading', { name: 'Chats' }).waitFor()
+    return { ...person, username: user.username }
   }
 
   const idOf = async (user: TestUser, { username }: Person): Promise<string> =>
@@ -177,21 +180,19 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
   test('who was away for longer than the log goes back gets the state anew', async () => {
     const proxy = await createTestProxy(app.url)
     try {
-      const [alice, carol] = [await join('Alice'), await app.register('carol')]
+      const [alice, carol] = await Promise.all([app.register('alice'), app.register('carol')])
       const bob = await join('Bob', { url: proxy.url.replace(/\/$/, '') })
-      await startChat(alice, [bob])
-      await openChat(bob, 'Alice')
+      const bobId = await idOf(carol, bob)
+      const chatId = await createDirectChat(alice, bobId)
+      await openChat(bob, 'alice')
       const expected = Array.from({ length: 40 }, (_, i) => `missed ${i + 1}`)
-      await say(alice, 'before')
+      await sendMessage(alice, chatId, 'before')
       await message(bob, 'before').waitFor()
       bob.offline()
       proxy.refuse()
       await bob.page.getByRole('status').getByText('Reconnecting…').waitFor()
       // More than a page, so that what is fetched anew does not join on to what was shown.
-      for (const text of expected) await say(alice, text)
-      await expect.poll(() => texts(alice)).toEqual(['before', ...expected])
-      await expect.poll(() => alice.page.locator('.message .state').count()).toBe(0)
-      const bobId = await idOf(carol, bob)
+      for (const text of expected) await sendMessage(alice, chatId, text)
       await sendMessage(
         carol,
         await createDirectChat(carol, bobId),
@@ -209,7 +210,7 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
           return texts(bob)
         })
         .toEqual(['before', ...expected])
-      await say(alice, 'after')
+      await sendMessage(alice, chatId, 'after')
       await message(bob, 'after').waitFor()
     } finally {
       await departAll()

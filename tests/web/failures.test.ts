@@ -1,13 +1,14 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
+import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
-import { AddChatMembers, RemoveChatMember } from '../testkit/operations.ts'
+import { AddChatMembers, Login, RemoveChatMember } from '../testkit/operations.ts'
 import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
 import {
   buildWebApp,
   expectAccessible,
+  loggedInAs,
   logIn,
   message,
   openChat,
@@ -44,9 +45,10 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
 
   /** At the proxy. */
   async function enter(user: TestUser, options: Parameters<typeof openPage>[3] = {}): Promise<Person> {
-    const person = await openPage(browser, proxy.url.replace(/\/$/, ''), user.username, options)
+    const url = proxy.url.replace(/\/$/, '')
+    const person = await openPage(browser, url, user.username, { ...loggedInAs(user, url), ...options })
     present.push(person)
-    await logIn(person, user.username)
+    await person.page.getByRole('heading', { name: 'Chats' }).waitFor()
     return person
   }
 
@@ -178,7 +180,7 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await message(writer, 'waits').getByRole('button', { name: 'Discard' }).click()
     await expect.poll(() => texts(writer)).toEqual([])
     proxy.mend()
-    await expect.poll(() => page.getByRole('status').textContent(), { timeout: 20_000 }).toBe('')
+    await expect.poll(() => page.locator('.connection').textContent(), { timeout: 20_000 }).toBe('')
     await page.getByRole('button', { name: 'Log out' }).click()
     await page.getByRole('button', { name: 'Log in' }).waitFor()
     expect(asked).toHaveLength(2)
@@ -197,7 +199,8 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await logIn(reader, bob.username)
     const url = page.url()
     await page.goto('about:blank')
-    await bob.run('mutation { revokeOtherSessions { revokedCount } }')
+    const { login } = await bob.run(Login, { input: { identifier: bob.username, password: testPassword } })
+    await app.client(login.tokens.accessToken).run('mutation { revokeOtherSessions { revokedCount } }')
     await page.goto(url)
     await page.getByText('Your session has ended. Log in again.').waitFor()
     expect(reader.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
@@ -286,4 +289,138 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await message(writer, 'cannot pass').locator('.when').waitFor()
     expect(writer.complaints.splice(0).filter((each) => !each.includes('status of 413'))).toEqual([])
   })
+
+  /** @returns after its call the log does not reach back to the cursor that the page asks for next, or so it is told */
+  async function expiringCursors({ page }: Person): Promise<() => void> {
+    let isExpired = false
+    await page.routeWebSocket('**/graphql', (socket) => {
+      const behind = socket.connectToServer()
+      socket.onMessage((data) => {
+        const { id, payload } = JSON.parse(String(data)) as { id: string; payload?: object }
+        if (!isExpired || !isOperation(JSON.stringify(payload ?? null), 'Events')) return behind.send(data)
+        isExpired = false
+        const errors = [{ message: 'It has expired.', extensions: { code: 'CURSOR_EXPIRED' } }]
+        socket.send(JSON.stringify({ id, type: 'error', payload: errors }))
+      })
+    })
+    // A page is routed from its beginning.
+    await page.reload()
+    return () => {
+      isExpired = true
+    }
+  }
+
+  test('what is said while all is fetched anew is shown, whatever is answered late or never', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    await sendMessage(alice, chatId, 'before')
+    const reader = await enter(bob)
+    const { page } = reader
+    const expire = await expiringCursors(reader)
+    await openChat(reader, 'alice')
+    await message(reader, 'before').waitFor()
+    reader.offline()
+    const asked: string[] = []
+    await page.route('**/graphql', async (route) => {
+      const name = ['Home', 'Conversation'].find((each) => isOperation(route.request().postData(), each))
+      if (name === undefined) return route.continue()
+      asked.push(name)
+      // Lost; then read, and told when more has been said.
+      if (asked.filter((each) => each === name).length === 1) return route.abort()
+      const response = await route.fetch()
+      await sendMessage(alice, chatId, `after ${name}`)
+      await route.fulfill({ response })
+    })
+    expire()
+    proxy.cut()
+    await message(reader, 'after Conversation').waitFor({ timeout: 20_000 })
+    expect(await texts(reader)).toEqual(['before', 'after Home', 'after Conversation'])
+    expect(asked).toEqual(['Home', 'Home', 'Conversation', 'Conversation'])
+    reader.online()
+  })
+
+  test('an answer that was read before all was fetched anew counts no more', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    await sendMessage(alice, chatId, 'before')
+    const reader = await enter(bob)
+    const { page } = reader
+    const expire = await expiringCursors(reader)
+    await row(page, 'alice').waitFor()
+    reader.offline()
+    const asked: string[] = []
+    await page.route('**/graphql', async (route) => {
+      const name = ['Home', 'Conversation'].find((each) => isOperation(route.request().postData(), each))
+      if (name === undefined) return route.continue()
+      asked.push(name)
+      if (asked.length > 1) return route.continue()
+      const response = await route.fetch()
+      await sendMessage(alice, chatId, 'between')
+      expire()
+      proxy.cut()
+      // It is told so once the page has its new place in the log.
+      await row(page, 'alice').getByText('between').waitFor()
+      await expect.poll(() => page.locator('.connection').textContent()).toBe('')
+      await route.fulfill({ response })
+    })
+    await row(page, 'alice').click()
+    await expect.poll(() => texts(reader), { timeout: 20_000 }).toEqual(['before', 'between'])
+    expect(asked).toEqual(['Conversation', 'Home', 'Conversation'])
+    reader.online()
+  })
+
+  test('a search that is refused is told why, and not repeated', async () => {
+    const [, bob] = await pair()
+    const reader = await enter(bob)
+    const { page } = reader
+    let asked = 0
+    await page.clock.install()
+    page.on('request', (request) => {
+      if (isOperation(request.postData(), 'FindPeople')) asked++
+    })
+    await page.getByRole('button', { name: 'New chat' }).click()
+    await page.getByLabel('Find people').fill('x'.repeat(121))
+    await page.getByRole('dialog').getByText('120').waitFor()
+    expect(await page.getByText('cannot be reached').count()).toBe(0)
+    asked = 0
+    await page.clock.runFor(10_000)
+    await page.getByLabel('Find people').fill(bob.username.slice(0, 3))
+    await expect.poll(() => page.getByRole('dialog').getByText('120').count()).toBe(0)
+    expect(asked).toBe(1)
+  })
+
+  test('what is too much for the server at once is sent by itself, and not before its time', async () => {
+    const bob = await app.register('bob')
+    await createGroupChat(bob, [], 'Notes')
+    const writer = await enter(bob)
+    const { page } = writer
+    const retryAfterMs = 1_500
+    const answers = [
+      { data: { sendMessage: { __typename: 'RateLimitedError', ...limit('Not so fast.'), retryAfterMs } } },
+      { errors: [{ message: 'Not so fast.', extensions: { code: 'RATE_LIMITED', retryAfterMs } }] },
+    ]
+    const asked: number[] = []
+    await page.route('**/graphql', (route) => {
+      if (!route.request().postData()?.includes('"SendMessage"')) return route.continue()
+      asked.push(performance.now())
+      const json = answers.shift()
+      return json === undefined ? route.continue() : route.fulfill({ json })
+    })
+    await openChat(writer, 'Notes')
+    await say(writer, 'one')
+    await say(writer, 'two')
+    await message(writer, 'one').getByText('too many at a time').waitFor()
+    expect(await message(writer, 'one').getByRole('button').allTextContents()).toEqual(['Discard'])
+    // That the network is back is no reason.
+    await page.evaluate(() => dispatchEvent(new Event('online')))
+    await message(writer, 'two').locator('.when').waitFor()
+    expect(await texts(writer)).toEqual(['one', 'two'])
+    const pauses = asked.slice(1, 3).map((time, i) => time - (asked[i] ?? 0))
+    for (const pause of pauses) expect(pause).toBeGreaterThanOrEqual(retryAfterMs - 50)
+  })
 })
+
+/** No server of today limits messages, but clients are to be ready for one that does. */
+function limit(reason: string) {
+  return { code: 'RATE_LIMITED', reason }
+}

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,8 @@ async function serve(options: { webApp?: boolean; webAppFolders?: readonly URL[]
     ...options,
   })
   const server = createServer(async (request, response) => {
-    if (!(await pages(request, response))) response.writeHead(404).end('elsewhere')
+    const taken = await pages(request, response).catch(() => response.writeHead(500).end('failed'))
+    if (!taken) response.writeHead(404).end('elsewhere')
   }).listen(0, '127.0.0.1')
   servers.push(server)
   await new Promise((resolve) => server.once('listening', resolve))
@@ -102,6 +103,35 @@ test('where it is off, or was not built, there is none', async () => {
     expect((await response.text()).trim().split('\n')).toHaveLength(1)
     writeFileSync(join(folder, 'index.html'), 'built meanwhile')
     expect(await (await fetch(`${empty}/app/`)).text()).toBe('built meanwhile')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('what is asked for during a build is there once the build is whole', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-web-'))
+  try {
+    const building = await serve({ webAppFolders: [new URL(`${pathToFileURL(folder).href}/`)] })
+    const page = async () => {
+      const response = await fetch(`${building}/app/`)
+      return { status: response.status, isPage: (await response.text()).includes('<script') }
+    }
+    writeFileSync(join(folder, 'index.html'), '<script src="/app/assets/a.js"></script>')
+    expect(await page()).toEqual({ status: 404, isPage: false })
+    mkdirSync(join(folder, 'assets'))
+    // Listed, and gone when it is read.
+    symlinkSync(join(folder, 'nowhere'), join(folder, 'assets/a.js'))
+    expect(await page()).toEqual({ status: 404, isPage: false })
+    rmSync(join(folder, 'assets/a.js'))
+    // What cannot be read at all.
+    mkdirSync(join(folder, 'assets/a.js'))
+    expect(await page()).toEqual({ status: 500, isPage: false })
+    rmSync(join(folder, 'assets/a.js'), { recursive: true })
+    writeFileSync(join(folder, 'assets/a.js'), '')
+    expect(await page()).toEqual({ status: 404, isPage: false })
+    writeFileSync(join(folder, 'assets/a.js'), 'run()')
+    expect(await page()).toEqual({ status: 200, isPage: true })
+    expect(await (await fetch(`${building}/app/assets/a.js`)).text()).toBe('run()')
   } finally {
     rmSync(folder, { recursive: true })
   }

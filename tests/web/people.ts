@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import axe from 'axe-core'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { testPassword } from '../testkit/app.ts'
+import { type TestUser, testPassword } from '../testkit/app.ts'
 
 const root = 'examples/web'
 
@@ -75,6 +75,14 @@ export async function openPage(
       isOffline = false
     },
   }
+}
+
+/** Options of `openPage`: a browser in which somebody is logged in already. Once for each user. */
+export function loggedInAs({ token, refreshToken }: TestUser, url: string): BrowserContextOptions {
+  const session = { accessToken: token, accessTokenExpiresAt: '', refreshToken, id: token }
+  const value = JSON.stringify({ ...session, receivedAt: Date.now() })
+  const localStorage = [{ name: 'parley.session', value }]
+  return { storageState: { cookies: [], origins: [{ origin: url.replace(/\/$/, ''), localStorage }] } }
 }
 
 export async function signUp({ page, name, username }: Person): Promise<void> {

@@ -8,11 +8,12 @@ import { SignIn } from './components/SignIn.tsx'
 /** Chats for whoever is logged in, and the way in for everybody else. */
 export function App() {
   const sessionId = useSyncExternalStore(watchSession, () => readSession()?.id ?? null)
+  const hasEnded = useSyncExternalStore(watchSession, wasSessionEnded)
   const parley = useParley(sessionId)
   if (parley === null) return null
   return (
     <ApolloProvider client={parley.apollo}>
-      {sessionId === null ? <SignIn hasEnded={wasSessionEnded()} /> : <Chats parley={parley} />}
+      {sessionId === null ? <SignIn hasEnded={hasEnded} /> : <Chats parley={parley} />}
     </ApolloProvider>
   )
 }

@@ -24,25 +24,43 @@ const types: Readonly<Record<string, string>> = {
 
 /**
  * Reads all of it into memory, a few hundred kilobytes: what is not listed here is not there, whatever a path says.
- * @param folders the first that has a page counts
+ * @param folders the first that has a whole build counts
  * @param prefix such as `/app/`
- * @returns null where it was not built
+ * @returns null where it was not built, or is being built just now
  */
 export async function readWebApp(folders: readonly URL[], prefix: string): Promise<WebApp | null> {
   for (const folder of folders) {
-    const names = await readdir(folder, { recursive: true }).catch((): string[] => [])
-    if (!names.includes('index.html')) continue
+    const assets = await readAssets(folder, prefix)
+    const page = assets?.get(`${prefix}index.html`)
+    if (assets && page && isWhole(page, assets, prefix)) return { page, assets }
+  }
+  return null
+}
+
+/** @returns null where there is none, or files come and go while they are read */
+async function readAssets(folder: URL, prefix: string): Promise<Map<string, WebAppAsset> | null> {
+  try {
     const assets = new Map<string, WebAppAsset>()
-    for (const name of names.map((each) => each.replaceAll('\\', '/'))) {
+    for (const listed of await readdir(folder, { recursive: true })) {
+      const name = listed.replaceAll('\\', '/')
       const type = types[extname(name)]
       if (type === undefined) continue
       const body = await readFile(new URL(name, folder))
       assets.set(prefix + name, { type, body, immutable: name.startsWith('assets/') })
     }
-    const page = assets.get(`${prefix}index.html`)
-    if (page !== undefined) return { page, assets }
+    return assets
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null
+    throw error
   }
-  return null
+}
+
+/** Whether each file that the page names is there, and has been written: a build begins with empty ones. */
+function isWhole(page: Asset, assets: ReadonlyMap<string, Asset>, prefix: string): boolean {
+  const named = [...page.body.toString().matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path)
+  return [page, ...named.filter((path) => path.startsWith(prefix)).map((path) => assets.get(path))].every(
+    (asset) => asset !== undefined && asset.body.byteLength > 0,
+  )
 }
 
 /** Where the build is: beside a compiled server, or in the folder of the sources. */

@@ -3,12 +3,21 @@ import { getMainDefinition } from '@apollo/client/utilities'
 import { RefreshTokensDocument } from '../gql/graphql.ts'
 import { createSocket, type Socket } from '../live/socket.ts'
 import { createCache } from './cache.ts'
-import { anonymous, createAuthLink, createSocketLink, httpLink, persistedLink } from './links.ts'
+import {
+  anonymous,
+  createAgeLink,
+  createAuthLink,
+  createSocketLink,
+  httpLink,
+  persistedLink,
+} from './links.ts'
 import { createTokens } from './tokens.ts'
 
 export interface Parley {
   readonly apollo: ApolloClient
   readonly socket: Socket
+  /** Queries that are on their way are asked again: what was asked for until now is too old. */
+  outdate(): void
 }
 
 /** Everything for one session: HTTP for queries and mutations, one WebSocket for all subscriptions. */
@@ -26,7 +35,8 @@ export function createParley(sessionId: string | null): Parley {
     throw new Error(result?.reason ?? 'The tokens could not be refreshed.')
   })
   const socket = createSocket(tokens)
-  const http = ApolloLink.from([createAuthLink(tokens), persistedLink, httpLink])
+  const age = createAgeLink()
+  const http = ApolloLink.from([age.link, createAuthLink(tokens), persistedLink, httpLink])
   const link = ApolloLink.split(
     ({ query }) => {
       const definition = getMainDefinition(query)
@@ -36,5 +46,5 @@ export function createParley(sessionId: string | null): Parley {
     http,
   )
   const apollo: ApolloClient = new ApolloClient({ cache: createCache(), link })
-  return { apollo, socket }
+  return { apollo, socket, outdate: age.end }
 }

@@ -1,6 +1,6 @@
 import { ApolloLink, CombinedGraphQLErrors, HttpLink, Observable, ServerError } from '@apollo/client'
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries'
-import { type DocumentNode, type GraphQLFormattedError, print } from 'graphql'
+import { type DocumentNode, type GraphQLFormattedError, OperationTypeNode, print } from 'graphql'
 import type { Client } from 'graphql-ws'
 import { catchError, EMPTY, from, mergeMap, of } from 'rxjs'
 import type { Tokens } from './tokens.ts'
@@ -15,17 +15,70 @@ function hashOf(document: DocumentNode): string {
 /** Sends the hash of an operation, and its text along with it where the server does not know the hash yet. */
 export const persistedLink = new PersistedQueryLink({ generateHash: hashOf })
 
+/** A network may go dead without a word. What still comes, however slowly, is waited for. */
+const silentMs = 10_000
+
 export const httpLink = new HttpLink({
   uri: '/graphql',
-  // A request that hangs on a dead network would hold up what waits behind it.
-  fetch: (input, init) => fetch(input, { ...init, signal: withTimeout(init?.signal) }),
+  fetch: (input, init) => fetchUnlessSilent(silentMs, input, init),
 })
 
-const requestTimeoutMs = 10_000
+/** As `fetch`, and it fails where nothing comes for so long, be it the beginning of the answer or more of it. */
+export async function fetchUnlessSilent(
+  ms: number,
+  input: RequestInfo | URL,
+  init: RequestInit = {},
+): Promise<Response> {
+  const silence = new AbortController()
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const listen = () => {
+    clearTimeout(timer)
+    timer = setTimeout(() => silence.abort(new DOMException('Nothing came.', 'TimeoutError')), ms)
+  }
+  const stopListening = () => clearTimeout(timer)
+  const signal = init.signal ? AbortSignal.any([init.signal, silence.signal]) : silence.signal
+  signal.addEventListener('abort', stopListening)
+  listen()
+  try {
+    const response = await fetch(input, { ...init, signal })
+    listen()
+    if (response.body === null) stopListening()
+    const body = response.body?.pipeThrough(
+      new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+        transform(chunk, controller) {
+          listen()
+          controller.enqueue(chunk)
+        },
+        flush: stopListening,
+      }),
+    )
+    return new Response(body ?? null, response)
+  } catch (error) {
+    stopListening()
+    throw error
+  }
+}
 
-function withTimeout(signal: AbortSignal | null | undefined): AbortSignal {
-  const timeout = AbortSignal.timeout(requestTimeoutMs)
-  return signal == null ? timeout : AbortSignal.any([signal, timeout])
+/**
+ * What a query tells may be of no use by the time that it comes: where `end` was called meanwhile, it is asked again, for
+ * whoever waits for it.
+ */
+export function createAgeLink(): { readonly link: ApolloLink; end(): void } {
+  let age = 0
+  const link = new ApolloLink((operation, forward) => {
+    if (operation.operationType !== OperationTypeNode.QUERY) return forward(operation)
+    const ask = (): Observable<ApolloLink.Result> => {
+      const since = age
+      return forward(operation).pipe(mergeMap((result) => (since === age ? of(result) : ask())))
+    }
+    return ask()
+  })
+  return {
+    link,
+    end() {
+      age++
+    },
+  }
 }
 
 /** Whoever puts this into an operation's context asks without a token: to log in, say. */

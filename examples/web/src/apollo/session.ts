@@ -12,10 +12,12 @@ export interface KeptSession extends Session {
 }
 
 const key = 'parley.session'
+/** Says, to every tab, that the server has ended the last session. */
+const endedKey = 'parley.ended'
+/** The id of the session whose end is wished for. */
+const leavingKey = 'parley.leaving'
 const listeners = new Set<() => void>()
 let known: { text: string | null; session: KeptSession | null } = { text: null, session: null }
-let wasEnded = false
-let isLeaving = false
 
 /** The same object as long as the tokens are the same, as `useSyncExternalStore` wants it. */
 export function readSession(): KeptSession | null {
@@ -24,33 +26,51 @@ export function readSession(): KeptSession | null {
   return known.session
 }
 
-/** Begins one, unless another tab was faster, or ends the one that there is. */
-export function saveSession(session: Session | null): void {
-  if (session !== null && readSession() !== null) return
+/** @returns whether it has begun: not where another tab was faster */
+export function beginSession(session: Session): boolean {
+  if (readSession() !== null) return false
+  localStorage.removeItem(endedKey)
   // Not a UUID: pages that come over plain HTTP have none.
-  keep(session && { ...session, id: `${Date.now()}.${Math.random()}` }, false)
+  keep({ ...session, id: `${Date.now()}.${Math.random()}` })
+  return true
 }
 
-/** Its end is wished for, whoever is the first to notice it. */
-export function beginLogout(): void {
-  isLeaving = true
+/** Its end is wished for, whichever tab is the first to notice it. */
+export function beginLogout(id: string): void {
+  localStorage.setItem(leavingKey, id)
+}
+
+/** Another one that has begun meanwhile, in another tab, goes on. */
+export function endSession(id: string): void {
+  if (localStorage.getItem(leavingKey) === id) localStorage.removeItem(leavingKey)
+  if (readSession()?.id === id) forget()
 }
 
 /** What came of a refresh: null where the server says that the session is over. */
 export function renewSession(id: string, renewed: Session | null): void {
-  keep(renewed && { ...renewed, id }, renewed === null)
+  if (renewed === null) {
+    // Before the session goes, which is what the other tabs notice.
+    if (localStorage.getItem(leavingKey) !== id) localStorage.setItem(endedKey, 'true')
+    forget()
+  } else keep({ ...renewed, id })
 }
 
 /** Whether the last session was ended by the server, and not by whoever was logged in here. */
 export function wasSessionEnded(): boolean {
-  return wasEnded
+  return localStorage.getItem(endedKey) !== null
 }
 
-function keep(session: Omit<KeptSession, 'receivedAt'> | null, ended: boolean): void {
-  wasEnded = ended && !isLeaving
-  if (session !== null) isLeaving = false
-  if (session === null) localStorage.removeItem(key)
-  else localStorage.setItem(key, JSON.stringify({ ...session, receivedAt: Date.now() }))
+function keep(session: Omit<KeptSession, 'receivedAt'>): void {
+  localStorage.setItem(key, JSON.stringify({ ...session, receivedAt: Date.now() }))
+  tell()
+}
+
+function forget(): void {
+  localStorage.removeItem(key)
+  tell()
+}
+
+function tell(): void {
   for (const listener of listeners) listener()
 }
 

@@ -1,9 +1,8 @@
 import { useQuery } from '@apollo/client/react'
-import type { MouseEvent } from 'react'
 import { type ChatRowFragment, HomeDocument } from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
 import { useIsVisible } from '../live/useIsVisible.ts'
-import { addressOf, openChat } from '../route.ts'
+import { addressOf, follow, openChat } from '../route.ts'
 import { agoOf, messageInWords, nameOf, titleOf } from '../words.ts'
 import { Avatar } from './Avatar.tsx'
 
@@ -41,14 +40,13 @@ function Row({ chat, viewerId, isOpen }: { chat: ChatRowFragment; viewerId: stri
   const isVisible = useIsVisible()
   // What comes into the open chat is read as it comes, or announced there.
   const unreadCount = isOpen && isVisible ? 0 : chat.unreadCount
-  function open(event: MouseEvent): void {
-    // In a new tab or window the browser follows the link.
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return
-    event.preventDefault()
-    openChat(chat.id)
-  }
   return (
-    <a href={addressOf(chat.id)} className="row" aria-current={isOpen ? 'page' : undefined} onClick={open}>
+    <a
+      href={addressOf(chat.id)}
+      className="row"
+      aria-current={isOpen ? 'page' : undefined}
+      onClick={(event) => follow(event, () => openChat(chat.id))}
+    >
       <Avatar id={chat.otherUser?.id ?? chat.id} name={titleOf(chat)} userId={chat.otherUser?.id ?? null} />
       <span className="grow">
         <span className="line">

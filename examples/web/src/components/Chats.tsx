@@ -1,16 +1,19 @@
 import { useApolloClient, useQuery } from '@apollo/client/react'
 import { useEffect, useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
-import { beginLogout, saveSession } from '../apollo/session.ts'
+import { beginLogout, endSession, readSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
 import { isAnythingUnsent, LiveProvider, useLive } from '../live/LiveProvider.tsx'
+import { answerOf } from '../live/outbox.ts'
 import { useIsVisible } from '../live/useIsVisible.ts'
 import { openChat, useOpenChat } from '../route.ts'
 import { Avatar } from './Avatar.tsx'
 import { ChatList } from './ChatList.tsx'
 import { Conversation } from './Conversation.tsx'
+import { IconButton } from './Icon.tsx'
 import { NewChat } from './NewChat.tsx'
 import { PresenceWatch } from './PresenceWatch.tsx'
+import { Search } from './Search.tsx'
 
 /** Two panes side by side; on a narrow screen the one or the other. */
 export function Chats({ parley }: { parley: Parley }) {
@@ -18,7 +21,7 @@ export function Chats({ parley }: { parley: Parley }) {
   if (error && !data) {
     return (
       <main className="notice">
-        <p role="alert">The server cannot be reached.</p>
+        <p role="alert">{answerOf(error) ?? 'The server cannot be reached.'}</p>
         <button type="button" className="main" onClick={() => void refetch().catch(() => {})}>
           Try again
         </button>
@@ -37,6 +40,7 @@ export function Chats({ parley }: { parley: Parley }) {
 function Panes({ viewer }: { viewer: PersonFragment }) {
   const chatId = useOpenChat()
   const [isNew, setNew] = useState(false)
+  const [isSearching, setSearching] = useState(false)
   return (
     <div className={chatId === null ? 'panes' : 'panes open'}>
       <PresenceWatch />
@@ -48,7 +52,8 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
           <LogOut />
         </header>
         <div className="bar">
-          <h1>Chats</h1>
+          <h1 className="grow">Chats</h1>
+          <IconButton icon="search" label="Search all chats" onClick={() => setSearching(true)} />
           <button type="button" onClick={() => setNew(true)}>
             New chat
           </button>
@@ -63,6 +68,7 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
           <Conversation key={chatId} chatId={chatId} viewerId={viewer.id} />
         )}
       </main>
+      {isSearching && <Search chat={null} onClose={() => setSearching(false)} />}
       {isNew && <NewChat onClose={() => setNew(false)} />}
     </div>
   )
@@ -100,13 +106,18 @@ function LogOut() {
   const { outbox } = useLive()
   async function logOut(): Promise<void> {
     if (isAnythingUnsent(outbox) && !confirm('Some messages are not sent yet. Log out and lose them?')) return
+    const id = readSession()?.id ?? ''
     outbox.dispose()
-    beginLogout()
+    beginLogout(id)
     // Here it ends whatever the server says: without a network its session is left to run out.
     await apollo.mutate({ mutation: LogoutDocument }).catch(() => {})
-    sessionStorage.clear()
-    openChat(null, { replace: true })
-    saveSession(null)
+    const now = readSession()?.id ?? id
+    // Otherwise somebody has logged in in another tab meanwhile, and this one shows theirs.
+    if (now === id) {
+      sessionStorage.clear()
+      openChat(null, { replace: true })
+    }
+    endSession(id)
   }
   return (
     <button type="button" className="quiet" onClick={() => void logOut()}>

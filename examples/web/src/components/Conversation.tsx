@@ -7,13 +7,16 @@ import {
   type MessageRowFragment,
 } from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
-import type { Outgoing } from '../live/outbox.ts'
+import { answerOf, type Outgoing } from '../live/outbox.ts'
 import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { openChat } from '../route.ts'
 import { nameOf, titleOf } from '../words.ts'
 import { Avatar, PresenceWords } from './Avatar.tsx'
 import { Composer } from './Composer.tsx'
+import { Group } from './Group.tsx'
+import { IconButton } from './Icon.tsx'
 import { MessageList } from './MessageList.tsx'
+import { Search } from './Search.tsx'
 
 /** One chat. What was shown of it before is there at once, and the newest page joins it. */
 export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: string }) {
@@ -24,6 +27,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
   })
   const [replyTo, setReplyTo] = useState<MessageRowFragment | null>(null)
   const [draft, setDraft] = useState<Outgoing | null>(null)
+  const [opened, setOpened] = useState<'search' | 'group' | null>(null)
   const chat = data?.chat
   const isGone = data?.chat === null
   // Who was removed and added again has it in the list again, by the event.
@@ -32,7 +36,8 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
   useEffect(() => {
     if (isGone && isListed) void refetch().catch(() => {})
   }, [isGone, isListed, refetch])
-  useRetryWhenLive(chat == null && error, refetch)
+  // Also where it is shown still: its list may have been forgotten, and then nothing else fetches it.
+  useRetryWhenLive(error, refetch)
   if (chat == null) {
     return (
       <div className="notice soft">
@@ -40,7 +45,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
           {isGone
             ? 'There is no such chat, or not any more.'
             : error
-              ? 'It could not be loaded.'
+              ? (answerOf(error) ?? 'It could not be loaded.')
               : 'Loading…'}
         </p>
         {isGone && (
@@ -69,9 +74,23 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
             <Subtitle chat={chat} members={chat.members.edges.map(({ node }) => nameOf(node.user))} />
           </p>
         </div>
+        {chat.kind === 'GROUP' && (
+          <IconButton icon="people" label="Group" onClick={() => setOpened('group')} />
+        )}
+        <IconButton icon="search" label="Search in this chat" onClick={() => setOpened('search')} />
       </header>
+      {error && answerOf(error) !== null && (
+        <p role="alert" className="problem">
+          {`What is new could not be loaded: ${answerOf(error)}`}{' '}
+          <button type="button" className="link" onClick={() => void refetch().catch(() => {})}>
+            Try again
+          </button>
+        </p>
+      )}
       <MessageList chat={chat} viewerId={viewerId} onReply={setReplyTo} onRewrite={setDraft} />
       <Composer chatId={chatId} replyTo={replyTo} onReplied={() => setReplyTo(null)} draft={draft} />
+      {opened === 'search' && <Search chat={chat} onClose={() => setOpened(null)} />}
+      {opened === 'group' && <Group chat={chat} viewerId={viewerId} onClose={() => setOpened(null)} />}
     </section>
   )
 }

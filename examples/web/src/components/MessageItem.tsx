@@ -34,7 +34,11 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
   const isOwn = message.author?.id === viewerId
   const stands = message.deletedAt === null
   return (
-    <li ref={item} className={`message${isOwn ? ' own' : ''}${goesOn ? ' goes-on' : ''}`}>
+    <li
+      ref={item}
+      className={`message${isOwn ? ' own' : ''}${goesOn ? ' goes-on' : ''}`}
+      data-sequence={message.sequence}
+    >
       {!isOwn && !goesOn && isGroup && <span className="author">{nameOf(message.author)}</span>}
       <div className="beside">
         <div className="bubble">

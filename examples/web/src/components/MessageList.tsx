@@ -1,17 +1,15 @@
-import { useApolloClient, useMutation } from '@apollo/client/react'
-import { Fragment, useEffect, useLayoutEffect, useRef, useState } from 'react'
-import {
-  type ConversationQuery,
-  MarkChatReadDocument,
-  type MessageRowFragment,
-  OlderMessagesDocument,
-} from '../gql/graphql.ts'
+import { useMutation } from '@apollo/client/react'
+import { Fragment, useEffect, useRef, useState } from 'react'
+import { type ConversationQuery, MarkChatReadDocument, type MessageRowFragment } from '../gql/graphql.ts'
 import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
 import type { Outgoing } from '../live/outbox.ts'
 import { useIsVisible } from '../live/useIsVisible.ts'
+import { useJump } from '../live/useJump.ts'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
+import { OlderMessages } from './OlderMessages.tsx'
 import { OutgoingItem } from './OutgoingItem.tsx'
+import { useStayingInPlace } from './useStayingInPlace.ts'
 
 type Chat = NonNullable<ConversationQuery['chat']>
 
@@ -24,6 +22,8 @@ interface MessageListProps {
 
 /** As many are drawn at the end of a list that has more; the rest as one scrolls up. */
 const drawn = 200
+/** So many are drawn above one that is gone to. */
+const above = 30
 
 /** Oldest at the top. Older pages come as one scrolls up, and what one looks at stays where it is. */
 export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListProps) {
@@ -36,6 +36,13 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
     messages = messages.slice(-drawn)
     setFrom(messages[0]?.sequence ?? 0)
   }
+  // A message that is gone to, however often to the same one.
+  const [goal, setGoal] = useState<{ readonly sequence: number } | null>(null)
+  const jump = useJump(chat.id, (sequence) => {
+    setAtEnd(false)
+    setFrom(Math.min(messages[0]?.sequence ?? 0, Math.max(0, sequence - above)))
+    setGoal({ sequence })
+  })
   const hidden = all.length - messages.length
   const showMore = () => setFrom(all[Math.max(0, hidden - drawn)]?.sequence ?? 0)
   const sent = new Set(all.map(({ clientMessageId }) => clientMessageId))
@@ -47,7 +54,10 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
     isAtEnd,
     setAtEnd,
   ])
-  useMarkingRead(chat, last?.sequence ?? 0, isAtEnd)
+  // The cache has it before the list does.
+  const goesBackTo = chat.messages.pageInfo.hasPreviousPage ? (all[0]?.sequence ?? 0) : 0
+  const isMissing = useGoing(list, goal !== null && goesBackTo <= goal.sequence ? goal : null)
+  useMarkingRead(chat, last?.sequence ?? 0, isAtEnd && jump !== 'seeking')
   const lastRead = lastReadByOthers(chat, viewerId)
   // The newest one that was in sight; what is newer and not one's own is announced.
   const [seen, setSeen] = useState(last?.sequence ?? 0)
@@ -82,6 +92,11 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
           <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
         ))}
       </ol>
+      {jump === 'seeking' && <p className="jump">Going to the message…</p>}
+      <div role="alert">
+        {jump === 'failed' && <p className="jump">The message could not be loaded.</p>}
+        {jump === null && isMissing && <p className="jump">The message is not there any more.</p>}
+      </div>
       {hasNew && !isAtEnd && (
         <button
           type="button"
@@ -105,112 +120,6 @@ function lastReadByOthers({ members, messages }: Chat, viewerId: string): Messag
     .findLast(({ author, sequence }) => author?.id === viewerId && sequence <= readByAll)
 }
 
-interface OlderMessagesProps {
-  readonly chat: Chat
-  readonly list: React.RefObject<HTMLOListElement | null>
-  /** How many are known that are not drawn. */
-  readonly hidden: number
-  readonly onShowMore: () => void
-}
-
-/** Comes into sight at the top, and shows what is there of older messages, or fetches the page before. */
-function OlderMessages({ chat, list, hidden, onShowMore }: OlderMessagesProps) {
-  const apollo = useApolloClient()
-  const mark = useRef<HTMLDivElement>(null)
-  const [failed, setFailed] = useState(false)
-  const [loads, setLoads] = useState(0)
-  const { status } = useLive()
-  useEffect(() => {
-    if (status === 'live') setFailed(false)
-  }, [status])
-  const { hasPreviousPage, startCursor } = chat.messages.pageInfo
-  // biome-ignore lint/correctness/useExhaustiveDependencies: after each load it looks again whether more is needed.
-  useEffect(() => {
-    if ((hidden === 0 && (!hasPreviousPage || failed)) || mark.current === null) return
-    let loading = false
-    const load = () => {
-      if (loading) return
-      loading = true
-      if (hidden > 0) return onShowMore()
-      const variables = { chatId: chat.id, before: startCursor }
-      apollo
-        .query({ query: OlderMessagesDocument, variables, fetchPolicy: 'network-only' })
-        .catch(() => setFailed(true))
-        .finally(() => setLoads((count) => count + 1))
-    }
-    // A screen ahead of need.
-    const observer = new IntersectionObserver(([entry]) => entry?.isIntersecting && load(), {
-      root: list.current,
-      rootMargin: '600px 0px 0px 0px',
-    })
-    observer.observe(mark.current)
-    return () => observer.disconnect()
-  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list, hidden])
-  return (
-    <div ref={mark} className="older soft">
-      {failed && hidden === 0 ? (
-        <button type="button" className="link" onClick={() => setFailed(false)}>
-          Load older messages
-        </button>
-      ) : hasPreviousPage || hidden > 0 ? (
-        'Loading older messages…'
-      ) : (
-        'The beginning of this chat'
-      )}
-    </div>
-  )
-}
-
-/** How near to the end counts as being there, in pixels. */
-const nearEnd = 80
-
-/**
- * Keeps what is looked at where it is when older messages come above it, and stays at the end when newer ones come below;
- * goes there when something was sent. It says whether the end is in sight.
- */
-function useStayingInPlace(
-  list: React.RefObject<HTMLOListElement | null>,
-  first: string | undefined,
-  end: string,
-  outgoing: number,
-  [isAtEnd, setAtEnd]: [boolean, (isAtEnd: boolean) => void],
-): void {
-  const known = useRef({ first, fromEnd: 0, outgoing })
-  useEffect(() => {
-    const element = list.current
-    if (element === null) return
-    const look = () => {
-      known.current.fromEnd = element.scrollHeight - element.scrollTop
-      setAtEnd(known.current.fromEnd - element.clientHeight < nearEnd)
-    }
-    const settle = () => {
-      // The list got smaller or larger, as when the keyboard of a phone opens.
-      if (known.current.fromEnd - lastHeight < nearEnd) element.scrollTop = element.scrollHeight
-      lastHeight = element.clientHeight
-    }
-    let lastHeight = element.clientHeight
-    const observer = new ResizeObserver(settle)
-    observer.observe(element)
-    element.addEventListener('scroll', look, { passive: true })
-    return () => {
-      observer.disconnect()
-      element.removeEventListener('scroll', look)
-    }
-  }, [list, setAtEnd])
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `end` says that something came below.
-  useLayoutEffect(() => {
-    const element = list.current
-    if (element === null) return
-    const before = known.current
-    if (before.first !== first && before.first !== undefined && !isAtEnd) {
-      element.scrollTop = element.scrollHeight - before.fromEnd
-    } else if (isAtEnd || outgoing > before.outgoing) {
-      element.scrollTop = element.scrollHeight
-    }
-    known.current = { first, fromEnd: element.scrollHeight - element.scrollTop, outgoing }
-  }, [list, first, end, outgoing])
-}
-
 /** Says that the newest message was read once it is in sight of somebody who looks. */
 function useMarkingRead(chat: Chat, newest: number, isAtEnd: boolean): void {
   const [markRead] = useMutation(MarkChatReadDocument)
@@ -223,4 +132,33 @@ function useMarkingRead(chat: Chat, newest: number, isAtEnd: boolean): void {
     // What is lost here the next message makes good.
     markRead({ variables: { chatId: chat.id, sequence: newest } }).catch(() => {})
   }, [markRead, chat.id, newest, isUnread, isAtEnd, isVisible, isLive])
+}
+
+/**
+ * Brings a message into sight, and the focus to it, which shows it and reads it out.
+ * @returns whether it is not there
+ */
+function useGoing(
+  list: React.RefObject<HTMLOListElement | null>,
+  goal: { readonly sequence: number } | null,
+): boolean {
+  const [isMissing, setMissing] = useState(false)
+  useEffect(() => {
+    setMissing(false)
+    if (goal === null) return
+    // After whatever else wants the focus in a chat that has just been opened.
+    const frame = requestAnimationFrame(() => {
+      const item = list.current?.querySelector<HTMLElement>(`[data-sequence="${goal.sequence}"]`)
+      item?.scrollIntoView({ block: 'center' })
+      // Only now: it is nothing that a click should bring the focus to.
+      item?.setAttribute('tabindex', '-1')
+      item?.addEventListener('blur', () => item.removeAttribute('tabindex'), { once: true })
+      item?.focus({ preventScroll: true })
+      setMissing(item == null)
+      // Where nothing moves nobody else tells whether the end is in sight.
+      list.current?.dispatchEvent(new Event('scroll'))
+    })
+    return () => cancelAnimationFrame(frame)
+  }, [list, goal])
+  return isMissing
 }

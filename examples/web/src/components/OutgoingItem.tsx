@@ -2,7 +2,12 @@ import { useLive } from '../live/LiveProvider.tsx'
 import type { Outgoing } from '../live/outbox.ts'
 import { Quote } from './Quote.tsx'
 
-const words = { sending: 'Sending…', waiting: 'Not sent yet: waiting for the network', refused: 'Not sent' }
+const words = {
+  sending: 'Sending…',
+  waiting: 'Not sent yet: waiting for the network',
+  limited: 'Not sent yet: too many at a time. It is sent by itself when the server takes more',
+  refused: 'Not sent',
+}
 
 /** A message that the server has not confirmed. */
 export function OutgoingItem(props: { outgoing: Outgoing; onRewrite: (outgoing: Outgoing) => void }) {
@@ -19,7 +24,7 @@ export function OutgoingItem(props: { outgoing: Outgoing; onRewrite: (outgoing: 
       <p className="state">
         {words[state]}
         {reason !== null && `: ${reason}`}
-        {state !== 'sending' && (
+        {(state === 'waiting' || state === 'refused') && (
           <button type="button" className="link" onClick={() => outbox.tryAgain(clientMessageId)}>
             Try again
           </button>

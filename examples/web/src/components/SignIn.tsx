@@ -1,9 +1,15 @@
-import { useMutation } from '@apollo/client/react'
+import { useApolloClient, useMutation } from '@apollo/client/react'
 import { type FormEvent, useEffect, useRef, useState } from 'react'
 import { anonymous } from '../apollo/links.ts'
-import { saveSession } from '../apollo/session.ts'
+import { beginSession } from '../apollo/session.ts'
 import { issuesOf, reasonOf } from '../failure.ts'
-import { type FailureFragment, LoginDocument, RegisterDocument } from '../gql/graphql.ts'
+import {
+  type FailureFragment,
+  LoginDocument,
+  LogoutDocument,
+  RegisterDocument,
+  type TokensFragment,
+} from '../gql/graphql.ts'
 import { Field } from './Field.tsx'
 import { Logo } from './Logo.tsx'
 
@@ -20,6 +26,10 @@ export function SignIn({ hasEnded }: { hasEnded: boolean }) {
   const [isUnreachable, setUnreachable] = useState(false)
   const [login, { loading: loggingIn }] = useMutation(LoginDocument, { context: anonymous })
   const [register, { loading: registering }] = useMutation(RegisterDocument, { context: anonymous })
+
+  const apollo = useApolloClient()
+  /** The username and the password of a registration that no answer came to. */
+  const unanswered = useRef<string | null>(null)
 
   const form = useRef<HTMLFormElement>(null)
   // To the first field that has something to mend.
@@ -39,15 +49,38 @@ export function SignIn({ hasEnded }: { hasEnded: boolean }) {
     setMissing(empty)
     if (empty.length > 0) return
     try {
-      const result = isNew
-        ? (await register({ variables: { input: registration(value) } })).data?.register
-        : (await login({ variables: { input: credentials(value) } })).data?.login
+      const result = isNew ? await signUp(registration(value)) : await logIn(credentials(value))
       if (result === undefined) return
-      if ('tokens' in result) return saveSession(result.tokens)
-      setFailure(result)
+      if ('tokens' in result) await enter(result.tokens)
+      else setFailure(result)
     } catch {
       setUnreachable(true)
     }
+  }
+
+  const logIn = async (input: ReturnType<typeof credentials>) =>
+    (await login({ variables: { input } })).data?.login
+
+  /** An account that was made although no answer came is not taken by somebody else: the password opens it. */
+  async function signUp(input: ReturnType<typeof registration>) {
+    const { username: identifier, password } = input
+    const same = `${identifier} ${password}`
+    const isAgain = unanswered.current === same
+    unanswered.current = same
+    const result = (await register({ variables: { input } })).data?.register
+    if (isAgain && result?.__typename === 'ConflictError') {
+      const made = await logIn({ identifier, password, deviceName })
+      if (made?.__typename === 'LoginPayload') return made
+    }
+    unanswered.current = null
+    return result
+  }
+
+  async function enter(tokens: TokensFragment): Promise<void> {
+    if (beginSession(tokens)) return
+    // Another tab was faster, and nobody would ever use this one.
+    const context = { ...anonymous, headers: { authorization: `Bearer ${tokens.accessToken}` } }
+    await apollo.mutate({ mutation: LogoutDocument, context })
   }
 
   const problemOf = (field: string) => {
@@ -111,7 +144,13 @@ export function SignIn({ hasEnded }: { hasEnded: boolean }) {
         />
         <div role="alert">
           {failure !== null && !hasPlace && <p className="problem">{reasonOf(failure)}</p>}
-          {isUnreachable && <p className="problem">The server cannot be reached. Try again in a moment.</p>}
+          {isUnreachable && (
+            <p className="problem">
+              {isNew
+                ? 'No answer came. Your account may be there all the same: press “Sign up” again, and you get in.'
+                : 'The server cannot be reached. Try again in a moment.'}
+            </p>
+          )}
         </div>
         <button type="submit" className="main" disabled={loggingIn || registering}>
           {isNew ? 'Sign up' : 'Log in'}

@@ -37,7 +37,7 @@ function takeOver(cache: ApolloCache, event: LiveEvent): void {
 function change(cache: ApolloCache, event: LiveEvent): void {
   switch (event.__typename) {
     case 'MessageAdded':
-      addMessage(cache, { cursor: event.messageEdge.cursor, node: event.message })
+      addMessage(cache, { cursor: event.messageEdge.cursor, node: event.message }, { inTurn: true })
       addChat(cache, event.chat, event.chatEdge.cursor, event.viewer)
       break
     case 'ChatCreated':
@@ -64,12 +64,14 @@ function change(cache: ApolloCache, event: LiveEvent): void {
   }
 }
 
+/** Behind a list whose end is known; otherwise they come with the last page. */
 function addMember(cache: ApolloCache, { chat, chatEdge, memberEdge, user, viewer }: EventOf<'MemberAdded'>) {
-  addEdge(cache, idOf(cache, chat), 'members', {
+  const edge = {
     __typename: memberEdge.__typename,
     cursor: memberEdge.cursor,
     node: { __ref: idOf(cache, memberEdge.node) },
-  })
+  }
+  addEdge(cache, idOf(cache, chat), 'members', edge, ({ pageInfo }) => pageInfo['hasNextPage'] !== true)
   if (user.isViewer) addChat(cache, chat, chatEdge.cursor, viewer)
 }
 

@@ -1,4 +1,4 @@
-import type { ApolloClient } from '@apollo/client'
+import type { ApolloCache, ApolloClient } from '@apollo/client'
 import type { Parley } from '../apollo/client.ts'
 import { codeOf } from '../apollo/links.ts'
 import { EventsDocument, HomeDocument } from '../gql/graphql.ts'
@@ -22,9 +22,14 @@ const gatherMost = 250
 /**
  * Fetches the state together with the place in the log that it belongs to, and applies every event behind that place,
  * over lost connections, each once. Where the log does not reach back far enough the state is fetched again.
+ *
+ * Every list in the cache was asked for after the place that is followed from was told: so whatever a list has not got is
+ * in an event to come, and it does not matter which comes first.
  */
-export function followEvents({ apollo, socket }: Parley, follower: Follower): () => void {
+export function followEvents(parley: Parley, follower: Follower): () => void {
+  const { apollo, socket } = parley
   let stopped = false
+  let hasExpired = false
   let cursor: string | null = null
   let stopSubscription = () => {}
   let isLive = false
@@ -84,8 +89,9 @@ export function followEvents({ apollo, socket }: Parley, follower: Follower): ()
   async function follow(): Promise<void> {
     while (!stopped) {
       try {
-        cursor ??= await fetchState(apollo)
-        if (cursor === null) return
+        cursor ??= await (hasExpired ? fetchAnew(parley) : fetchState(apollo))
+        if (cursor === null || stopped) return
+        hasExpired = false
         await subscribe(cursor)
         apply()
       } catch (error) {
@@ -95,7 +101,7 @@ export function followEvents({ apollo, socket }: Parley, follower: Follower): ()
         tell('reconnecting')
         if (codeOf(error) === 'CURSOR_EXPIRED') {
           cursor = null
-          forgetLists(apollo)
+          hasExpired = true
         } else await waitForNetwork(1_000)
       } finally {
         stopSubscription()
@@ -124,16 +130,29 @@ async function fetchState(apollo: ApolloClient): Promise<string | null> {
   return data?.viewer?.eventCursor ?? null
 }
 
-/** What was missed may be anywhere, so that a new page need not join on to what is there. Open lists are fetched anew. */
-function forgetLists({ cache }: ApolloClient): void {
-  cache.batch({
-    update() {
-      for (const id of Object.keys(cache.extract() as object)) {
-        if (id.startsWith('Viewer:')) cache.evict({ id, fieldName: 'chats' })
-        if (!id.startsWith('Chat:')) continue
-        cache.evict({ id, fieldName: 'messages' })
-        cache.evict({ id, fieldName: 'members' })
-      }
+/**
+ * What was missed may be anywhere, so that a new page need not join on to what is there: all lists are forgotten, and those
+ * that are shown are fetched again by whoever shows them. That is done once the new place in the log is known, and what was
+ * asked for before counts no more: what is said between a list and that place would be in neither.
+ */
+async function fetchAnew({ apollo, outdate }: Parley): Promise<string | null> {
+  const { data } = await apollo.query({ query: HomeDocument, fetchPolicy: 'no-cache' })
+  if (data == null) return null
+  outdate()
+  apollo.cache.batch({
+    update(cache) {
+      forgetLists(cache)
+      cache.writeQuery({ query: HomeDocument, data })
     },
   })
+  return data.viewer?.eventCursor ?? null
+}
+
+function forgetLists(cache: ApolloCache): void {
+  for (const id of Object.keys(cache.extract() as object)) {
+    if (id.startsWith('Viewer:')) cache.evict({ id, fieldName: 'chats' })
+    if (!id.startsWith('Chat:')) continue
+    cache.evict({ id, fieldName: 'messages' })
+    cache.evict({ id, fieldName: 'members' })
+  }
 }

@@ -1,4 +1,5 @@
 import { type ApolloClient, CombinedGraphQLErrors, ServerError } from '@apollo/client'
+import { codeOf } from '../apollo/links.ts'
 import { reasonOf } from '../failure.ts'
 import { type MessageRowFragment, SendMessageDocument } from '../gql/graphql.ts'
 import { addMessage } from './lists.ts'
@@ -12,8 +13,11 @@ export interface Outgoing {
   readonly chatId: string
   readonly text: string
   readonly replyTo: NonNullable<MessageRowFragment['replyTo']> | null
-  /** `waiting`: for the network; it is tried again by itself. `refused`: by the server, which says why. */
-  readonly state: 'sending' | 'waiting' | 'refused'
+  /**
+   * `waiting`: for the network, and `limited`: until the server takes more; it is tried again by itself. `refused`: by the
+   * server, which says why.
+   */
+  readonly state: 'sending' | 'waiting' | 'limited' | 'refused'
   readonly reason: string | null
 }
 
@@ -30,6 +34,9 @@ export interface Outbox extends Pick<Store<readonly Outgoing[]>, 'read' | 'watch
 }
 
 const longestWaitMs = 15_000
+
+/** Where the server does not say how long. */
+const limitMs = 5_000
 
 /** So often an answer that says no more than that it did not work is taken for chance. */
 const mostAnswers = 3
@@ -77,6 +84,12 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
         attempts.delete(chatId)
       } catch (error) {
         if (disposed) break
+        const limit = limitOf(error)
+        if (limit !== null) {
+          change(id, { state: 'limited' })
+          await waitFor(id, limit)
+          continue
+        }
         const answer = answerOf(error)
         const count = (answers.get(id) ?? 0) + (answer === null ? 0 : 1)
         answers.set(id, count)
@@ -96,6 +109,18 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
     working.delete(chatId)
   }
 
+  /** Not shorter because the network is back: the server would refuse it again. */
+  async function waitFor(id: string, ms: number): Promise<void> {
+    const until = performance.now() + ms
+    const isWanted = () => !disposed && store.read().some((each) => each.clientMessageId === id)
+    while (isWanted() && performance.now() < until) {
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, until - performance.now())
+        sleepers.push(resolve)
+      })
+    }
+  }
+
   async function deliver({ clientMessageId, chatId, text, replyTo }: Outgoing): Promise<void> {
     const { data } = await apollo.mutate({
       mutation: SendMessageDocument,
@@ -106,6 +131,8 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
     if (result?.__typename === 'SendMessagePayload') {
       addMessage(apollo.cache, result.messageEdge)
       remove(clientMessageId)
+    } else if (result && 'retryAfterMs' in result) {
+      throw new LimitedError(Number(result.retryAfterMs))
     } else if (result) {
       change(clientMessageId, { state: 'refused', reason: reasonOf(result) })
     }
@@ -144,8 +171,24 @@ export function createOutbox(apollo: ApolloClient, userId: string): Outbox {
   }
 }
 
+/** Among the failures that can be expected: for so long the server takes no more. */
+class LimitedError extends Error {
+  readonly retryAfterMs: number
+  constructor(retryAfterMs: number) {
+    super('The server takes no more for a while.')
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** For how many ms the server takes no more; null where that is not what it said. */
+export function limitOf(error: unknown): number | null {
+  if (error instanceof LimitedError) return error.retryAfterMs
+  if (codeOf(error) !== 'RATE_LIMITED' || !CombinedGraphQLErrors.is(error)) return null
+  return Number(error.errors[0]?.extensions?.['retryAfterMs'] ?? limitMs)
+}
+
 /** What a server answered that will hardly answer otherwise; null where none did, or none that had time. */
-function answerOf(error: unknown): string | null {
+export function answerOf(error: unknown): string | null {
   if (CombinedGraphQLErrors.is(error)) return error.errors[0]?.message ?? 'The server could not do it.'
   if (!ServerError.is(error) || passing.has(error.statusCode)) return null
   return `The server answered with status ${error.statusCode}.`
