@@ -218,7 +218,10 @@ describe.skipIf(!hasBrowser)('the web app', { timeout: 60_000 }, () => {
     }
   })
 
-  test('a thousand messages that were missed are all there, in order, each once', async () => {
+  // On a busy machine a thousand messages alone take most of a minute to send.
+  test('a thousand messages that were missed are all there, in order, each once', {
+    timeout: 150_000,
+  }, async () => {
     const proxy = await createTestProxy(app.url)
     try {
       const alice = await app.register('alice')

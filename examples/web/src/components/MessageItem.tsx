@@ -1,16 +1,9 @@
-import { useApolloClient } from '@apollo/client/react'
-import { memo, useEffect, useRef, useState } from 'react'
-import { reasonOf } from '../failure.ts'
-import {
-  AddReactionDocument,
-  DeleteMessageDocument,
-  type FailureFragment,
-  type MessageRowFragment,
-  RemoveReactionDocument,
-} from '../gql/graphql.ts'
+import { memo, useRef, useState } from 'react'
+import type { MessageRowFragment } from '../gql/graphql.ts'
+import { type Acting, useActing } from '../live/useActing.ts'
 import { messageInWords, nameOf, timeOf } from '../words.ts'
 import { EditMessage } from './EditMessage.tsx'
-import { Icon } from './Icon.tsx'
+import { MessageActions } from './MessageActions.tsx'
 import { Quote } from './Quote.tsx'
 
 interface MessageItemProps {
@@ -62,7 +55,7 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
           </span>
         </div>
         {stands && !isEditing && (
-          <Actions
+          <MessageActions
             message={message}
             acting={acting}
             isOwn={isOwn}
@@ -81,113 +74,6 @@ export const MessageItem = memo(function MessageItem(props: MessageItemProps) {
     </li>
   )
 })
-
-const palette = ['👍', '❤️', '😂', '🎉', '😮', '😢']
-
-interface ActionsProps {
-  readonly message: MessageRowFragment
-  readonly acting: Acting
-  readonly isOwn: boolean
-  readonly onEdit: () => void
-  readonly onReply: (message: MessageRowFragment) => void
-}
-
-function Actions({ message, acting, isOwn, onEdit, onReply }: ActionsProps) {
-  // Where nothing hovers the actions are behind a button of their own.
-  const [isOpen, setOpen] = useState(false)
-  const [isChoosing, setChoosing] = useState(false)
-  const tools = useRef<HTMLDivElement>(null)
-  const choices = useRef<HTMLFieldSetElement>(null)
-  const opener = useRef<HTMLButtonElement>(null)
-  useEffect(() => {
-    if (isChoosing) choices.current?.querySelector('button')?.focus()
-  }, [isChoosing])
-  useEffect(() => {
-    if (!isOpen && !isChoosing) return
-    const leave = ({ target }: Event) => {
-      if (target instanceof Node && tools.current?.contains(target)) return
-      setOpen(false)
-      setChoosing(false)
-    }
-    document.addEventListener('pointerdown', leave)
-    return () => document.removeEventListener('pointerdown', leave)
-  }, [isOpen, isChoosing])
-  const close = () => {
-    setChoosing(false)
-    setOpen(false)
-    opener.current?.focus()
-  }
-  function remove(): void {
-    setOpen(false)
-    if (confirm('Delete this message for everyone?')) acting.remove()
-  }
-  return (
-    <div className={`tools${isOpen ? ' open' : ''}${isChoosing ? ' choosing' : ''}`} ref={tools}>
-      <button
-        type="button"
-        className="more"
-        aria-label="Actions"
-        aria-expanded={isOpen}
-        onClick={() => {
-          setOpen(!isOpen)
-          setChoosing(false)
-        }}
-      >
-        ⋯
-      </button>
-      <div className="choices">
-        <button
-          type="button"
-          ref={opener}
-          aria-label="React"
-          title="React"
-          aria-expanded={isChoosing}
-          onClick={() => setChoosing(!isChoosing)}
-        >
-          <Icon name="react" />
-        </button>
-        <button
-          type="button"
-          aria-label="Reply"
-          title="Reply"
-          onClick={() => {
-            setOpen(false)
-            onReply(message)
-          }}
-        >
-          <Icon name="reply" />
-        </button>
-        {isOwn && (
-          <>
-            <button type="button" className="edit" aria-label="Edit" title="Edit" onClick={onEdit}>
-              <Icon name="edit" />
-            </button>
-            <button type="button" aria-label="Delete" title="Delete" onClick={remove}>
-              <Icon name="delete" />
-            </button>
-          </>
-        )}
-      </div>
-      {isChoosing && (
-        <fieldset ref={choices} className="palette" onKeyDown={(event) => event.key === 'Escape' && close()}>
-          <legend className="hidden">Reaction</legend>
-          {palette.map((emoji) => (
-            <button
-              type="button"
-              key={emoji}
-              onClick={() => {
-                acting.react(emoji, true)
-                close()
-              }}
-            >
-              {emoji}
-            </button>
-          ))}
-        </fieldset>
-      )}
-    </div>
-  )
-}
 
 function Reactions({ message, acting }: { message: MessageRowFragment; acting: Acting }) {
   return (
@@ -211,45 +97,4 @@ function Reactions({ message, acting }: { message: MessageRowFragment; acting: A
       })}
     </ul>
   )
-}
-
-interface Acting {
-  readonly react: (emoji: string, wanted: boolean) => void
-  readonly remove: () => void
-  /** Why the last one did not work. */
-  readonly problem: string | null
-}
-
-/** Shown once the server has it: its answer is the message as it is then. */
-function useActing({ id: messageId }: MessageRowFragment): Acting {
-  const apollo = useApolloClient()
-  const [problem, setProblem] = useState<string | null>(null)
-  async function tell(result: Promise<object | undefined>): Promise<void> {
-    setProblem(null)
-    try {
-      const outcome = await result
-      if (outcome !== undefined && 'reason' in outcome) setProblem(reasonOf(outcome as FailureFragment))
-    } catch {
-      setProblem('The server cannot be reached. Try again in a moment.')
-    }
-  }
-  return {
-    problem,
-    react(emoji, wanted) {
-      const variables = { messageId, emoji }
-      void tell(
-        wanted
-          ? apollo.mutate({ mutation: AddReactionDocument, variables }).then(({ data }) => data?.addReaction)
-          : apollo
-              .mutate({ mutation: RemoveReactionDocument, variables })
-              .then(({ data }) => data?.removeReaction),
-      )
-    },
-    remove() {
-      const variables = { messageId }
-      void tell(
-        apollo.mutate({ mutation: DeleteMessageDocument, variables }).then(({ data }) => data?.deleteMessage),
-      )
-    },
-  }
 }
