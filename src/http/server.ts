@@ -4,7 +4,7 @@ import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
-import { accepts } from './accept.ts'
+import { accepts, withoutWeights } from './accept.ts'
 import type { ClientAddresses } from './client-address.ts'
 import { trackConnections } from './connections.ts'
 import { type HttpContext, sendEvents } from './event-stream.ts'
@@ -195,9 +195,11 @@ async function graphql(
   const takeResults: HttpContext['takeResults'] = (taken) => {
     results = taken
   }
+  const { accept } = request.headers
+  if (accept !== undefined) request.headers.accept = withoutWeights(accept)
   const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
     ...transport,
-    acceptsEvents: accepts(request.headers.accept, 'text/event-stream'),
+    acceptsEvents: accepts(accept, 'text/event-stream'),
     takeResults,
   })
   if (results === null) {
