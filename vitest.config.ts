@@ -1,4 +1,4 @@
-import { defineConfig, type Plugin } from 'vitest/config'
+import { defineConfig, type Plugin, type UserWorkspaceConfig as ProjectConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What Relay's plugin for Babel does: in place of each tagged document what its compiler has made of it. */
@@ -29,26 +29,39 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
-export default defineConfig({
+/** Of these, the files of a worker share one process: loading the server anew takes as long as all tests of many a file. */
+const sharing = ['auth', 'blocks', 'chats', 'contracts', 'graphql', 'messages', 'privacy', 'users'].map(
+  (folder) => `tests/${folder}/**/*.test.ts`,
+)
+
+const project: ProjectConfig = {
   plugins: [relayTags],
   resolve: {
     // The package has a CommonJS and an ES build, and two copies of graphql refuse each other's schemas.
     alias: [{ find: /^graphql$/, replacement: 'graphql/index.js' }],
   },
   test: {
-    include: ['tests/**/*.test.ts'],
-    globalSetup: ['tests/testkit/global-setup.ts'],
     pool: 'forks',
-    maxWorkers: 2,
-    // Loading the server anew for each file takes as long as all tests of many a file. What a file changes for the
-    // whole process, it changes back.
-    isolate: false,
-    sequence: { sequencer: LongestFirst },
     // So much that only what hangs takes it, on a busy machine, too: how long something may take is for tests to say.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    teardownTimeout: 30_000,
     // Whoever waits for a condition waits for it on a busy machine, too.
     expect: { poll: { timeout: 10_000 } },
+  },
+}
+
+export default defineConfig({
+  test: {
+    globalSetup: ['tests/testkit/global-setup.ts'],
+    maxWorkers: 2,
+    teardownTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      { ...project, test: { ...project.test, name: 'shared', include: sharing, isolate: false } },
+      {
+        ...project,
+        test: { ...project.test, name: 'own', include: ['tests/**/*.test.ts'], exclude: sharing },
+      },
+    ],
   },
 })

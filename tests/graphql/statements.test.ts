@@ -266,6 +266,10 @@ test('what is missed is handed over in groups, each for the same number of state
   for (const size of [1, 50]) {
     const { after } = (await viewer.run('{ viewer { after: eventCursor } }')).viewer
     for (let i = 0; i < size; i++) await sendMessage(bob, chatId, `missed ${i}`)
+    // The log shows a message some milliseconds after it was sent.
+    const before = viewer.subscribe(Added, { after })
+    await before.take(size)
+    await before.stop()
     const { statements } = await app.statements(async () => {
       const live = viewer.subscribe(Added, { after })
       await live.take(size)
