@@ -119,7 +119,7 @@ async function assemble(
     shared: await createSharedTexts(base),
     metrics,
   })
-  if (config.persistedOperationsDir !== null) {
+  if (config.persistedOperationsDir !== null && trustedTexts === undefined) {
     logger.info(operations.trusted, 'the manifests of operations were read')
   }
   const databases = openDatabases({ url, poolSize: config.databasePoolSize, logger, parts })

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { createLogger, type Logger } from '../core/logger.ts'
 import { connectionsOfProcess, countAllowedConnections } from '../db/connections.ts'
 import { StartupError } from '../db/startup-error.ts'
+import type { TrustedTexts } from '../graphql/persisted/manifests.ts'
 import { hasDemoLogins, seedDemo } from '../seed/demo.ts'
 import { checkAddress, explainListenError } from './address.ts'
 import { announce } from './banner.ts'
@@ -94,11 +95,13 @@ interface Running {
 /** @returns null where it was told to end before it could start, which the same Ctrl-C may have kept it from */
 async function start(config: Config, logger: Logger, stop: Stop, reloads: boolean): Promise<Running | null> {
   await checkAddress(config)
-  if (config.persistedOperationsDir !== null && config.persistedOperations !== 'off') {
-    await (await import('../app/trusted-documents.ts')).readTrustedDocuments(config)
-  }
+  const trusted = readTexts(config)
+  // Whoever starts the server hears of it, too.
+  trusted.catch(() => {})
+  // What is wrong with them is told before anything is started.
+  if (config.persistedOperationsDir !== null) await trusted
   // Loading the server takes about as long as starting Postgres does: at the same time, then.
-  const server = config.workers > 1 ? forkWorkers(config.workers, logger) : loadServer(logger)
+  const server = config.workers > 1 ? forkWorkers(config.workers, trusted, logger) : loadServer(logger)
   if (reloads) onReloadSignal(() => server.reload())
   let database: OpenDatabase | null = null
   try {
@@ -115,6 +118,11 @@ async function start(config: Config, logger: Logger, stop: Stop, reloads: boolea
     if (problem !== null) throw new StartupError(problem)
     return null
   }
+}
+
+async function readTexts(config: Config): Promise<TrustedTexts> {
+  const { noTexts, readTrustedTexts } = await import('../app/trusted-documents.ts')
+  return readTrustedTexts(config, noTexts)
 }
 
 /** A server in this process. */

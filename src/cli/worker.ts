@@ -73,13 +73,16 @@ export async function work(): Promise<void> {
   onTrusted = reloads.ask
   try {
     const { startApp } = await import('../app.ts')
-    const app = await startApp({
+    const starting = startApp({
       ...options,
       trustedTexts: () => trusted,
       logger,
       processMetrics: true,
       renderMetrics: () => askForMetrics(report),
     })
+    const app = await Promise.race([starting, stopped])
+    // It serves nobody yet; and it may wait for a primary that is gone.
+    if (app === undefined) return process.exit(0)
     reloads.begin(app)
     process.on('message', async (order: Order) => {
       if (order.kind === 'count')

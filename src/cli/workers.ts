@@ -1,5 +1,4 @@
 import cluster, { type Worker } from 'node:cluster'
-import type { Config } from '../config.ts'
 import type { Logger } from '../core/logger.ts'
 import { StartupError } from '../db/startup-error.ts'
 import type { TrustedTexts } from '../graphql/persisted/manifests.ts'
@@ -32,10 +31,12 @@ const firstDelayMs = 500
 const longestDelayMs = 30_000
 
 /**
- * Processes that share one port. One that dies is replaced.
+ * Processes that share one port. One that dies is replaced. Manifests are read here, and not in each of them: one that is
+ * replaced serves what the others do, whatever is in the folder by then.
+ * @param trusted what is in the manifests now
  * @throws StartupError where this process is a worker itself
  */
-export function forkWorkers(count: number, logger: Logger): Server {
+export function forkWorkers(count: number, trusted: Promise<TrustedTexts>, logger: Logger): Server {
   if (!cluster.isPrimary) {
     throw new StartupError('This process is a cluster worker itself: set WORKERS to 1, and start several')
   }
@@ -48,7 +49,7 @@ export function forkWorkers(count: number, logger: Logger): Server {
   const ordered = new Promise<WorkerOptions>((resolve) => {
     order = resolve
   })
-  let trusted: TrustedTexts = { manifests: 0, texts: new Map() }
+  let current: TrustedTexts = { manifests: 0, texts: new Map() }
   const reloads = createReloads(logger)
   let scraping: Promise<string> | null = null
   let stopping = false
@@ -69,7 +70,7 @@ export function forkWorkers(count: number, logger: Logger): Server {
   async function tellToStart(worker: Worker): Promise<void> {
     const options = await ordered
     const config = port === null ? options.config : { ...options.config, port }
-    say(worker, { kind: 'trust', trusted })
+    say(worker, { kind: 'trust', trusted: current })
     say(worker, { kind: 'start', options: { ...options, config } })
   }
 
@@ -151,16 +152,20 @@ export function forkWorkers(count: number, logger: Logger): Server {
 
   return {
     async start(options) {
-      trusted = await readTexts(options.config)
+      current = await trusted
       order(options)
       const [one] = await first
       if (one === undefined) throw new Error('There are no workers.')
       address = one
       reloads.begin({
         async reloadOperations() {
-          trusted = await readTexts(options.config)
-          for (const worker of alive) say(worker, { kind: 'trust', trusted })
-          return { manifests: trusted.manifests, documents: trusted.texts.size }
+          const { readTrustedTexts } = await import('../app/trusted-documents.ts')
+          const before = current
+          current = await readTrustedTexts(options.config, before)
+          if (!isEqual(current, before)) {
+            for (const worker of alive) say(worker, { kind: 'trust', trusted: current })
+          }
+          return { manifests: current.manifests, documents: current.texts.size }
         },
       })
       return one
@@ -181,11 +186,9 @@ export function forkWorkers(count: number, logger: Logger): Server {
   }
 }
 
-/** Here, and not in each worker: one that is replaced serves what the others do, whatever is in the folder by then. */
-async function readTexts(config: Config): Promise<TrustedTexts> {
-  const { readTrustedDocuments } = await import('../app/trusted-documents.ts')
-  const { manifests, texts } = await readTrustedDocuments(config)
-  return { manifests, texts }
+function isEqual(some: TrustedTexts, others: TrustedTexts): boolean {
+  if (some.manifests !== others.manifests || some.texts.size !== others.texts.size) return false
+  return [...some.texts].every(([key, text]) => others.texts.get(key) === text)
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { names } from './accept.ts'
 import { createGraphiql, type Graphiql, graphiqlPolicy } from './pages/graphiql.ts'
 import { createSender } from './pages/send.ts'
 import { readWebApp, type WebApp, webAppFolders, webAppMissing, webAppPolicy } from './pages/web-app.ts'
@@ -99,6 +100,6 @@ export function createPages(options: PageOptions): Pages {
 
 /** A browser that navigates, not a client that asks for data. */
 function wantsPage(request: IncomingMessage): boolean {
-  const accept = request.headers.accept ?? ''
-  return accept.includes('text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
+  const { accept } = request.headers
+  return names(accept, 'text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
 }

@@ -4,7 +4,7 @@ import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
-import { accepts, withoutWeights } from './accept.ts'
+import { accepts, acceptsAnswers, withoutRefusals } from './accept.ts'
 import type { ClientAddresses } from './client-address.ts'
 import { trackConnections } from './connections.ts'
 import { type HttpContext, sendEvents } from './event-stream.ts'
@@ -196,7 +196,9 @@ async function graphql(
     results = taken
   }
   const { accept } = request.headers
-  if (accept !== undefined) request.headers.accept = withoutWeights(accept)
+  // Before anything runs whose answer nobody could take.
+  if (!acceptsAnswers(accept)) return notAcceptable(response)
+  if (accept !== undefined) request.headers.accept = withoutRefusals(accept)
   const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
     ...transport,
     acceptsEvents: accepts(accept, 'text/event-stream'),
@@ -207,7 +209,7 @@ async function graphql(
     // What Yoga says of a stream of events that has ended already is no coding that there is.
     if (headers['content-encoding'] === 'none') delete headers['content-encoding']
     const body = await answer.text()
-    // To whom it has nothing to say in their own types.
+    // A subscription of somebody who takes nothing that its refusal could be.
     if (answer.status === 406 && body === '') return notAcceptable(response)
     response.writeHead(answer.status, headers).end(body)
     return
@@ -221,7 +223,8 @@ async function graphql(
 }
 
 function notAcceptable(response: ServerResponse): void {
-  const message = 'Answers are application/graphql-response+json or application/json: accept one of them.'
+  const message =
+    'Answers are application/graphql-response+json or application/json, and text/event-stream for a subscription: accept one of them.'
   const errors = [{ message, extensions: { code: 'NOT_ACCEPTABLE' } }]
   send(response, 406, 'application/json', JSON.stringify({ errors }))
 }

@@ -166,6 +166,21 @@ test('they end by themselves when the primary is killed', async () => {
   await untilGone(workers)
 })
 
+test('likewise when it is killed while they start', async () => {
+  const database = await openDatabase()
+  const server = serve({ DATABASE_URL: database.url })
+  // What a server asks first, before it listens.
+  const working = `SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%hash_keys%'`
+  await vi.waitFor(async () => expect(await rowsOf(database, working)).not.toEqual([]), {
+    timeout: 30_000,
+    interval: 5,
+  })
+  server.child.kill('SIGKILL')
+  // They hold its output open, which ends with the last of them.
+  await server.ended
+})
+
 test('one that is frozen does not keep the others from ending within ten seconds', async () => {
   const { url: DATABASE_URL } = await openDatabase()
   const server = serve({ DATABASE_URL })

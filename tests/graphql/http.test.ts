@@ -230,14 +230,33 @@ describe('the status says what went wrong, by the media type of the answer', () 
     expect(await ask('application/json')).toEqual(ofType('application/json', asJson))
   })
 
-  test('an answer in no type that we have is refused', async () => {
-    for (const accept of ['image/png', 'text/html']) {
-      const response = await exchange({ headers: { ...json, accept }, body: JSON.stringify({ query: Who }) })
+  test.each(['image/png', 'text/html', 'application/json;q=0', '*/*;q=0.0', 'application/*;q=0, text/html'])(
+    'an answer of type %s is refused, and nothing has run',
+    async (accept) => {
+      const headers = { ...json, ...login(), accept }
+      const query = 'mutation { logout { success } }'
+      const response = await exchange({ headers, body: JSON.stringify({ query }) })
       expect(response.status).toBe(406)
       expect(JSON.parse(response.text)).toMatchObject({
         errors: [{ extensions: { code: 'NOT_ACCEPTABLE' } }],
       })
-    }
+      expect((await alice.run(Who)).viewer.user.id).toBe(alice.id)
+    },
+  )
+
+  test.each([
+    ['', 'application/json'],
+    ['application/json;q=', 'application/json'],
+    ['*/*, application/json;q=0', media],
+    ['application/*, application/json;q=0', media],
+    [`${media}, application/json, text/html;q=0`, media],
+    [`text/event-stream;q=0, */*`, 'application/json'],
+  ])('of "%s" it is %s', async (accept, type) => {
+    const { status, headers } = await exchange({
+      headers: { ...json, ...login(), accept },
+      body: JSON.stringify({ query: Who }),
+    })
+    expect([status, headers['content-type']]).toEqual([200, `${type}; charset=utf-8`])
   })
 })
 

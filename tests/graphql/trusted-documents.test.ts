@@ -260,6 +260,16 @@ describe('a folder that is not good', () => {
     ['a list', { 'a.json': [] }, /a\.json is no manifest: it must be a JSON object/],
     ['null', { 'a.json': 'null' }, /a\.json is no manifest/],
     ['a key without a text', { 'a.json': { x: text, y: 5 } }, /a\.json is no manifest: "y" /],
+    [
+      'a list for an id that it has once more',
+      { 'a.json': `{ "a": ["${text}", "b", "${text}"], "a": "${text}" }` },
+      /a\.json is no manifest: "a" /,
+    ],
+    [
+      'an object for an id that it has once more',
+      { 'a.json': `{ "a": { "b": "${text}" }, "a": "${text}" }` },
+      /a\.json is no manifest: "a" /,
+    ],
     ['an empty key', { 'a.json': { '': text } }, /a\.json is no manifest: "" /],
     ['another format', { 'a.json': { ...apollo, format: 'x' } }, /a\.json is no manifest: format must be/],
     ['no format', { 'a.json': { operations: [] } }, /a\.json is no manifest: format must be/],
@@ -307,6 +317,11 @@ describe('a folder that is not good', () => {
     expect(error).toBeInstanceOf(StartupError)
     expect((error as Error).message).toMatch(words)
     expect((error as Error).message).not.toContain('\n')
+  })
+
+  test('has hidden files, which are none of its manifests', async () => {
+    const app = await start(config('only', manifestFolder({ 'a.json': apollo, '.#b.json': '{' })))
+    expect(await ways(app).post({ documentId: 'a' })).toMatchObject({ data: { viewer: {} } })
   })
 
   test('that is not there', async () => {

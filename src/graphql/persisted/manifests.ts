@@ -39,12 +39,12 @@ function problem(words: string): StartupError {
   return new StartupError(printable(words))
 }
 
-/** The manifests of a folder, in the order of their names: whatever ends in `.json`. */
+/** The manifests of a folder, in the order of their names: whatever ends in `.json`, and is not hidden. */
 export async function findManifests(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder)
     return names
-      .filter((name) => name.endsWith('.json'))
+      .filter((name) => name.endsWith('.json') && !name.startsWith('.'))
       .toSorted()
       .map((name) => join(folder, name))
   } catch (error) {
@@ -54,15 +54,15 @@ export async function findManifests(folder: string): Promise<string[]> {
 
 /**
  * Reads manifests whole, or not at all. A server that does so goes on answering meanwhile.
- * @param known documents that are parsed already, by their texts
+ * @param check hears of each text once, and what a person finds it by; throws where it is not good
  * @throws StartupError with one line that names the file and what is wrong with it
  */
-export async function loadManifests(
+async function readAll(
   files: readonly string[],
-  known: ReadonlyMap<string, DocumentNode> = new Map(),
-): Promise<TrustedDocuments> {
+  check: (text: string, what: string) => void,
+): Promise<TrustedTexts> {
   const texts = new Map<string, string>()
-  const parsed = new Map<string, DocumentNode>()
+  const checked = new Set<string>()
   const origins = new Map<string, string>()
   const letOthersWork = createPauses()
   for (const file of files) {
@@ -74,14 +74,35 @@ export async function loadManifests(
       if (other !== undefined) throw problem(`${file}: ${id} has another text in ${origins.get(key)}`)
       texts.set(key, text)
       origins.set(key, file)
-      if (parsed.has(text)) continue
-      parsed.set(text, known.get(text) ?? parseTrusted(text, `${file}: ${describeEntry({ id, name })}`))
+      if (checked.has(text)) continue
+      checked.add(text)
+      check(text, `${file}: ${describeEntry({ id, name })}`)
     }
   }
-  return { manifests: files.length, texts, parsed }
+  return { manifests: files.length, texts }
 }
 
-/** Likewise, of texts that another process has read and found to be good. */
+/** @param known documents that are parsed already, by their texts @throws StartupError */
+export async function loadManifests(
+  files: readonly string[],
+  known: ReadonlyMap<string, DocumentNode> = new Map(),
+): Promise<TrustedDocuments> {
+  const parsed = new Map<string, DocumentNode>()
+  const read = await readAll(files, (text, what) => {
+    parsed.set(text, known.get(text) ?? parseTrusted(text, what))
+  })
+  return { ...read, parsed }
+}
+
+/** For others to parse. @param known what has been found to be good already @throws StartupError */
+export async function loadTexts(files: readonly string[], known: TrustedTexts): Promise<TrustedTexts> {
+  const good = new Set(known.texts.values())
+  return readAll(files, (text, what) => {
+    if (!good.has(text)) parseTrusted(text, what)
+  })
+}
+
+/** Of texts that another process has read and found to be good. */
 export async function parseTexts(
   { manifests, texts }: TrustedTexts,
   known: ReadonlyMap<string, DocumentNode>,
@@ -125,30 +146,40 @@ export async function readManifest(file: string): Promise<ManifestEntry[]> {
   if (!isObject(content)) throw problem(`${file} is no manifest: it must be a JSON object`)
   if ('format' in content || Array.isArray(content['operations'])) return readApollo(content, file)
   for (const [id, text] of Object.entries(content)) {
-    if (id === '' || typeof text !== 'string') {
-      throw problem(`${file} is no manifest: ${JSON.stringify(id)} is not the id of a text`)
+    if (id === '' || typeof text !== 'string') throw notAnId(id, file)
+  }
+  return entriesOf(json, file)
+}
+
+function notAnId(id: string, file: string): StartupError {
+  return problem(`${file} is no manifest: ${JSON.stringify(id)} is not the id of a text`)
+}
+
+/** An id that the JSON object has twice is there twice, where a parser takes the last. */
+function entriesOf(json: string, file: string): ManifestEntry[] {
+  const entries: ManifestEntry[] = []
+  let id: string | null = null
+  for (const { string, before } of stringsOf(json)) {
+    if (id === null) id = string
+    else if (before.trim() !== ':') throw notAnId(id, file)
+    else {
+      entries.push({ id, name: null, text: string })
+      id = null
     }
   }
-  return [...entriesOf(json)]
+  return entries
 }
 
-/** Of a JSON object that has nothing but texts; an id that it has twice is there twice, where a parser takes the last. */
-function* entriesOf(json: string): Generator<ManifestEntry> {
-  let id: string | null = null
-  for (const string of stringsOf(json)) {
-    if (id !== null) yield { id, name: null, text: string }
-    id = id === null ? string : null
-  }
-}
-
-/** Every string of a JSON text, in order. */
-function* stringsOf(json: string): Generator<string> {
+/** Every string of a JSON text, in order, with what stands between it and the one before. */
+function* stringsOf(json: string): Generator<{ string: string; before: string }> {
+  let ended = 0
   let start = json.indexOf('"')
   while (start !== -1) {
     let end = json.indexOf('"', start + 1)
     while (isEscaped(json, end)) end = json.indexOf('"', end + 1)
-    yield JSON.parse(json.slice(start, end + 1)) as string
-    start = json.indexOf('"', end + 1)
+    yield { string: JSON.parse(json.slice(start, end + 1)) as string, before: json.slice(ended, start) }
+    ended = end + 1
+    start = json.indexOf('"', ended)
   }
 }
 
@@ -207,6 +238,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** For a line of the log. */
-export function summarise({ manifests, texts }: TrustedDocuments) {
+export function summarise({ manifests, texts }: TrustedTexts) {
   return { manifests, documents: texts.size }
 }
