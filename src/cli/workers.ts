@@ -153,6 +153,9 @@ export function forkWorkers(count: number, trusted: Promise<TrustedTexts>, logge
   return {
     async start(options) {
       current = await trusted
+      if (options.config.persistedOperationsDir !== null) {
+        logger.info(counted(current), 'the manifests of operations were read')
+      }
       order(options)
       const [one] = await first
       if (one === undefined) throw new Error('There are no workers.')
@@ -165,7 +168,7 @@ export function forkWorkers(count: number, trusted: Promise<TrustedTexts>, logge
           if (!isEqual(current, before)) {
             for (const worker of alive) say(worker, { kind: 'trust', trusted: current })
           }
-          return { manifests: current.manifests, documents: current.texts.size }
+          return counted(current)
         },
       })
       return one
@@ -185,6 +188,8 @@ export function forkWorkers(count: number, trusted: Promise<TrustedTexts>, logge
     },
   }
 }
+
+const counted = ({ manifests, texts }: TrustedTexts) => ({ manifests, documents: texts.size })
 
 function isEqual(some: TrustedTexts, others: TrustedTexts): boolean {
   if (some.manifests !== others.manifests || some.texts.size !== others.texts.size) return false
