@@ -11,6 +11,7 @@ import {
   AddReaction,
   BlockUser,
   ClearChat,
+  DeleteChat,
   LeaveChat,
   MarkChatRead,
   RemoveChatMember,
@@ -259,5 +260,46 @@ describe('of two who come and go at once one comes first, and a group goes to th
     for (const id of [group, elsewhere]) {
       await expect.poll(() => rolesIn(id), { timeout: 10_000 }).not.toHaveProperty(going.username)
     }
+  })
+})
+
+describe('a chat that is over goes from the database while its members are erased', () => {
+  async function waitUntilGone(chatId: string): Promise<void> {
+    const text =
+      'SELECT (SELECT count(*) FROM chats WHERE id = $1)::int + (SELECT count(*) FROM erasures)::int AS left'
+    const left = () => app.app.database.query({ name: 'test_left', text }, [parseIdOf('Chat', chatId)])
+    await expect.poll(left, { timeout: 10_000 }).toEqual([{ left: 0 }])
+  }
+
+  test('the row itself: memberships come before it', async () => {
+    const { owner, other, going } = await createScene()
+    // The database goes by the order in which they came, or that of their ids.
+    const [first, last] = [other, going].sort((a, b) =>
+      (parseIdOf('User', a.id) ?? '') < (parseIdOf('User', b.id) ?? '') ? -1 : 1,
+    ) as [TestUser, TestUser]
+    const group = await createGroupChat(owner, [first.id, last.id])
+    await using holding = await begin()
+    const ids = [group, first.id].map((id) => parseIdOf('Chat', id) ?? parseIdOf('User', id))
+    await holding.query('SELECT 1 FROM chat_members WHERE chat_id = $1 AND user_id = $2 FOR UPDATE', ids)
+    expect(await owner.codeOf(DeleteChat, { input: { chatId: group } })).toBeNull()
+    await untilSomebodyWaits()
+    expect(await erase(last)).toBeNull()
+    await holding.query('ROLLBACK')
+    await waitUntilGone(group)
+  })
+
+  test('its messages: whoever takes them away does so alone', async () => {
+    const { owner, other, group } = await createScene()
+    const messages = [await sendMessage(owner, group, 'one'), await sendMessage(owner, group, 'two')]
+    await using holding = await begin()
+    const id = parseIdOf('Message', messages[1]?.id ?? '')
+    await holding.query('SELECT 1 FROM messages WHERE id = $1 FOR UPDATE', [id])
+    expect(await owner.codeOf(DeleteChat, { input: { chatId: group } })).toBeNull()
+    await untilSomebodyWaits(1)
+    expect(await erase(other)).toBeNull()
+    // The erasure, too, takes away what is over of what they were in.
+    await untilSomebodyWaits(2)
+    await holding.query('ROLLBACK')
+    await waitUntilGone(group)
   })
 })
