@@ -263,6 +263,28 @@ describe('of two who come and go at once one comes first, and a group goes to th
   })
 })
 
+test('an account that came into a chat whose turn somebody else has is erased after it', async () => {
+  const { other, going } = await createScene()
+  const elsewhere = await createGroupChat(other, [])
+  const [chatId, id] = [parseIdOf('Chat', elsewhere), parseIdOf('User', going.id)]
+  await using adding = await begin()
+  await adding.query('INSERT INTO chat_members (id, chat_id, user_id) VALUES (gen_random_uuid(), $1, $2)', [
+    chatId,
+    id,
+  ])
+  await using changing = await begin()
+  await changing.query(takeTurnsSql, [parseIdOf('User', other.id), chatId])
+  const erasing = erase(going)
+  await untilSomebodyWaits()
+  await adding.query('COMMIT')
+  // It does not wait for the turn with what it has by then: whoever has it may need that.
+  expect(await erasing).toBeNull()
+  expect(await rolesIn(elsewhere)).toHaveProperty(going.username)
+  await untilSomebodyWaits()
+  await changing.query('ROLLBACK')
+  await expect.poll(() => rolesIn(elsewhere), { timeout: 10_000 }).toEqual({ [other.username]: 'OWNER' })
+})
+
 describe('a chat that is over goes from the database while its members are erased', () => {
   async function waitUntilGone(chatId: string): Promise<void> {
     const text =

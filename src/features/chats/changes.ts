@@ -42,7 +42,7 @@ export async function changeChat<Result>(
   const id = parseIdOf('Chat', globalId)
   if (id === null) throw new NotFoundError('chat')
   const work = async (tx: WriteTransaction): Promise<Result> => {
-    await takeTurns(tx.prisma, viewer.userId, id)
+    if (!(await takeTurns(tx.prisma, viewer.userId, id))) throw new NotFoundError('chat')
     await lockNeeds(tx.prisma, viewer, id, needs)
     const [chat] = await tx.prisma.$queryRaw<Omit<HeldChat, 'membership'>[]>`
       SELECT id, kind, title, direct_key AS "directKey", last_sequence AS "lastSequence", cleared_through AS "clearedThrough",
@@ -58,7 +58,7 @@ export async function changeChat<Result>(
   return store.inTurn(id, () => writeWhileAccountsLast(store, work))
 }
 
-/** Nothing, where the viewer is no member, and no membership that is not theirs to end. */
+/** No membership that is not the viewer's to end. */
 async function lockNeeds(
   prisma: Transaction,
   { userId: viewerId }: Viewer,
@@ -67,9 +67,7 @@ async function lockNeeds(
 ): Promise<void> {
   if (accounts !== undefined) {
     await prisma.$executeRaw`
-      SELECT 1 FROM users WHERE id = ANY(${accounts}::uuid[])
-        AND EXISTS (SELECT 1 FROM chat_members WHERE chat_id = ${chatId}::uuid AND user_id = ${viewerId}::uuid)
-      ORDER BY id FOR KEY SHARE`
+      SELECT 1 FROM users WHERE id = ANY(${accounts}::uuid[]) ORDER BY id FOR KEY SHARE`
   }
   if (leaver !== undefined) {
     await prisma.$executeRaw`

@@ -17,14 +17,15 @@ export const takeTurnsSql = `SELECT pg_advisory_xact_lock(${turnLocks}, turn) FR
 /**
  * Whoever changes who is in a chat, or what they are in it, has the chat's turn from before they lock any row to the
  * commit: what they read of that stays so. Whoever needs the turns of several takes them with one call. What it
- * waited for is seen by the statements after it only. Takes nothing for a chat that the user is not in.
+ * waited for is seen by the statements after it only.
+ * @returns whether there was any to take: nobody takes that of a chat which they are not in
  */
 export async function takeTurns(
   prisma: Transaction,
   userId: string,
   chatId: string | null = null,
-): Promise<void> {
-  await prisma.$executeRawUnsafe(takeTurnsSql, userId, chatId)
+): Promise<boolean> {
+  return (await prisma.$executeRawUnsafe(takeTurnsSql, userId, chatId)) > 0
 }
 
 /**
