@@ -55,6 +55,7 @@ const columns = `id, deleted_at IS NOT NULL AS over, last_sequence AS last, purg
   least(cleared_through, purged_through + ${batchSize}) AS "to"`
 
 async function emptyMessages(prisma: Transaction, { id, from, to }: PurgeableChat): Promise<void> {
+  await lockMessages(prisma, { id, from, to })
   await prisma.$executeRaw`
     UPDATE messages SET text = NULL, deleted_at = coalesce(deleted_at, now())
     WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}`
@@ -62,6 +63,16 @@ async function emptyMessages(prisma: Transaction, { id, from, to }: PurgeableCha
   await prisma.messageRevision.deleteMany({ where: within })
   await prisma.reaction.deleteMany({ where: within })
   await moveOn(prisma, { id, from, to })
+}
+
+/** In the order of their ids, as an erasure does that is at them, too. */
+async function lockMessages(
+  prisma: Transaction,
+  { id, from, to }: { id: string; from: number; to: number },
+): Promise<void> {
+  await prisma.$executeRaw`
+    SELECT 1 FROM messages WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}
+    ORDER BY sequence FOR UPDATE`
 }
 
 /** The chat may have been ended meanwhile, which sends the mark back to the beginning: then it stays there. */
@@ -79,6 +90,7 @@ async function moveOn(
 async function purgeOver(prisma: Transaction, { id, last, from, to }: PurgeableChat): Promise<void> {
   if (from < last) {
     const purgedThrough = Math.min(to, last)
+    await lockMessages(prisma, { id, from, to: purgedThrough })
     await prisma.message.deleteMany({ where: { chatId: id, sequence: { gt: from, lte: purgedThrough } } })
     await moveOn(prisma, { id, from, to: purgedThrough })
     return

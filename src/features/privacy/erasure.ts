@@ -230,7 +230,8 @@ const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /**
  * Messages in the order of their ids, behind those that are done: looking from the start each time would
- * walk over all that was there before. No new one can come, since their author is in no chat.
+ * walk over all that was there before. No new one can come, since their author is in no chat. Whatever else is at
+ * several messages in the background locks them in that order, too.
  */
 async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<boolean> {
   if (erasure.done_through === lastUuid) return false
@@ -243,7 +244,7 @@ async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<
     WHERE id IN (
       SELECT id FROM messages
       WHERE author_id = ${erasure.user_id}::uuid AND (${erasure.done_through}::uuid IS NULL OR id > ${erasure.done_through}::uuid)
-      ORDER BY id LIMIT ${batchSize}
+      ORDER BY id LIMIT ${batchSize} FOR NO KEY UPDATE
     ) RETURNING id, chat_id`
   const ids = done.map(({ id }) => id).sort()
   await prisma.messageRevision.deleteMany({ where: { messageId: { in: ids } } })
@@ -288,8 +289,10 @@ async function eraseMentionsBySystem(prisma: Transaction, erasure: ErasureRow): 
   const done = await prisma.$queryRaw<{ chat_id: string }[]>`
     UPDATE messages SET system_subject_ids = array_replace(system_subject_ids, ${user_id}::uuid, ${nobody}::uuid)
     WHERE id IN (
-      SELECT id FROM messages WHERE system_kind IS NOT NULL AND system_subject_ids @> ARRAY[${user_id}::uuid]
-      LIMIT ${batchSize}
+      SELECT id FROM messages WHERE id = ANY(ARRAY(
+        SELECT id FROM messages WHERE system_kind IS NOT NULL AND system_subject_ids @> ARRAY[${user_id}::uuid]
+        LIMIT ${batchSize}
+      )) ORDER BY id FOR NO KEY UPDATE
     ) RETURNING chat_id`
   await tellOthers(prisma, erasure, done)
   return done.length > 0
