@@ -5,6 +5,7 @@ import type { ChatMember, HistoryVisibility } from '../../db/generated/prisma/cl
 import type { Store, WriteTransaction } from '../../events/store.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { writeWhileAccountsLast } from './members.ts'
+import { takeTurns } from './turns.ts'
 
 /** A chat whose row is held to the commit, with the viewer's place in it: what is decided stays true. */
 export interface HeldChat {
@@ -22,17 +23,13 @@ export interface HeldChat {
 interface Needs {
   /** Accounts that come to be referred to. */
   readonly accounts?: readonly string[]
-  /** Whose memberships change. They must not end, which is all that they are locked against. */
-  readonly members?: readonly string[] | 'all'
   /** Whose membership ends; as sending locks the sender's own, so that of the two at the same moment one comes first. */
   readonly leaver?: string
 }
 
 /**
- * One change to a chat, under its row's lock. Such changes take turns, by an advisory lock that comes before all
- * rows: else two that need each other's rows would wait until the database sees it, a second later. Within a process
- * they wait without a connection. Whatever takes no turns (sending, erasing an account) locks in the same order:
- * accounts, then memberships, then chats.
+ * One change to a chat, in its turn (`turns.ts`) and under its row's lock. Within a process they wait for each other
+ * without a connection. Everything locks in the same order: turns, accounts, memberships, chats.
  * @throws NotFoundError when the viewer has no such chat
  */
 export async function changeChat<Result>(
@@ -45,9 +42,7 @@ export async function changeChat<Result>(
   const id = parseIdOf('Chat', globalId)
   if (id === null) throw new NotFoundError('chat')
   const work = async (tx: WriteTransaction): Promise<Result> => {
-    await tx.prisma.$executeRaw`
-      SELECT pg_advisory_xact_lock(hashtextextended(${`chat:${id}`}, 0)) FROM chat_members
-      WHERE chat_id = ${id}::uuid AND user_id = ${viewer.userId}::uuid`
+    if (!(await takeTurns(tx.prisma, viewer.userId, id))) throw new NotFoundError('chat')
     await lockNeeds(tx.prisma, viewer, id, needs)
     const [chat] = await tx.prisma.$queryRaw<Omit<HeldChat, 'membership'>[]>`
       SELECT id, kind, title, direct_key AS "directKey", last_sequence AS "lastSequence", cleared_through AS "clearedThrough",
@@ -63,24 +58,24 @@ export async function changeChat<Result>(
   return store.inTurn(id, () => writeWhileAccountsLast(store, work))
 }
 
-/** Nothing, where the viewer is no member. */
+/** No membership that is not the viewer's to end. */
 async function lockNeeds(
   prisma: Transaction,
   { userId: viewerId }: Viewer,
   chatId: string,
-  { accounts, members, leaver }: Needs,
+  { accounts, leaver }: Needs,
 ): Promise<void> {
-  const isMember = `EXISTS (SELECT 1 FROM chat_members WHERE chat_id = $1::uuid AND user_id = $2::uuid)`
   if (accounts !== undefined) {
-    const text = `SELECT 1 FROM users WHERE id = ANY($3::uuid[]) AND ${isMember} ORDER BY id FOR KEY SHARE`
-    await prisma.$executeRawUnsafe(text, chatId, viewerId, accounts)
+    await prisma.$executeRaw`
+      SELECT 1 FROM users WHERE id = ANY(${accounts}::uuid[]) ORDER BY id FOR KEY SHARE`
   }
-  const those = members === 'all' ? null : (members ?? (leaver === undefined ? [] : [leaver]))
-  if (those === null || those.length > 0) {
-    const text = `SELECT 1 FROM chat_members
-      WHERE chat_id = $1::uuid AND ($3::uuid[] IS NULL OR user_id = ANY($3::uuid[])) AND ${isMember}
-      ORDER BY id FOR ${leaver === undefined ? 'KEY SHARE' : 'UPDATE'}`
-    await prisma.$executeRawUnsafe(text, chatId, viewerId, those)
+  if (leaver !== undefined) {
+    await prisma.$executeRaw`
+      SELECT 1 FROM chat_members m WHERE chat_id = ${chatId}::uuid AND user_id = ${leaver}::uuid AND EXISTS (
+        SELECT 1 FROM chat_members v JOIN chats c ON c.id = v.chat_id
+        WHERE v.chat_id = m.chat_id AND v.user_id = ${viewerId}::uuid AND c.direct_key IS NULL
+          AND (v.user_id = m.user_id OR v.role <> 'MEMBER'))
+      FOR UPDATE`
   }
 }
 

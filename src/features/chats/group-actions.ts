@@ -172,8 +172,7 @@ export async function setChatMemberRole(
     })
     return chat.id
   }
-  const needs = { members: [userId, viewer.userId] }
-  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, change, needs))
+  return ownChat(store, viewer, await changeChat(store, viewer, input.chatId, change))
 }
 
 async function setRole(

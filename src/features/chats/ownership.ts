@@ -2,22 +2,20 @@ import type { Transaction } from '../../db/client.ts'
 
 /**
  * Gives each of these groups that has no owner any more a new one, and tells its members: its longest-standing
- * admin, else its longest-standing member. Whoever is on their way out at this moment is passed over: they hold their
- * membership, and wait for the chat. The caller holds the chats' rows, so that two who leave at once see each other.
+ * admin, else its longest-standing member. The caller has the groups' turns, so that nobody comes, goes or gets another
+ * role meanwhile, and holds their rows.
  * @returns the new owners' ids
  */
 export async function passOwnershipOn(prisma: Transaction, chatIds: readonly string[]): Promise<string[]> {
   const heirs = await prisma.$queryRaw<{ user_id: string }[]>`
-    WITH chosen AS MATERIALIZED (
-      SELECT coalesce(
-        (SELECT m.id FROM chat_members m WHERE m.chat_id = c.id
-          ORDER BY (m.role = 'ADMIN') DESC, m.joined_at, m.id LIMIT 1 FOR KEY SHARE SKIP LOCKED),
-        (SELECT m.id FROM chat_members m WHERE m.chat_id = c.id
-          ORDER BY (m.role = 'ADMIN') DESC, m.joined_at, m.id LIMIT 1)) AS id
-      FROM chats c WHERE c.id = ANY(${chatIds}::uuid[]) AND c.kind = 'GROUP'
-        AND NOT EXISTS (SELECT 1 FROM chat_members o WHERE o.chat_id = c.id AND o.role = 'OWNER')
-    ), heirs AS (
-      UPDATE chat_members m SET role = 'OWNER' FROM chosen WHERE m.id = chosen.id RETURNING m.chat_id, m.user_id
+    WITH heirs AS (
+      UPDATE chat_members SET role = 'OWNER' WHERE id IN (
+        SELECT DISTINCT ON (m.chat_id) m.id FROM chat_members m
+        JOIN chats c ON c.id = m.chat_id AND c.kind = 'GROUP' AND c.deleted_at IS NULL
+        WHERE m.chat_id = ANY(${chatIds}::uuid[])
+          AND NOT EXISTS (SELECT 1 FROM chat_members o WHERE o.chat_id = m.chat_id AND o.role = 'OWNER')
+        ORDER BY m.chat_id, (m.role = 'ADMIN') DESC, m.joined_at, m.id
+      ) RETURNING chat_id, user_id
     )
     INSERT INTO events (kind, chat_id, subject_id) SELECT 'MEMBER_ROLE_CHANGED', chat_id, user_id FROM heirs
     ORDER BY chat_id RETURNING subject_id AS user_id`

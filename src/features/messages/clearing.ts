@@ -59,7 +59,7 @@ async function clearGroup(
     // Whoever cleared it meanwhile has counted those.
     return chat.clearedThrough >= through ? late : early + late
   }
-  return changeChat(store, viewer, globalId, clear, { members: 'all' })
+  return changeChat(store, viewer, globalId, clear)
 }
 
 /** Messages behind what was cleared before, of people, not deleted. */

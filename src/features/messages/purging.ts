@@ -25,15 +25,21 @@ export function purgeStep(store: Store): Promise<boolean> {
   })
 }
 
-/** The same for chats that are over among these. */
+/** The same for chats that are over among these. Of purging there is one at a time, so that no two meet in a circle. */
 export async function purgeOverChats(prisma: Transaction, chatIds: readonly string[]): Promise<boolean> {
-  const [chat] = await prisma.$queryRawUnsafe<PurgeableChat[]>(
-    `SELECT ${columns} FROM chats WHERE id = ANY($1::uuid[]) AND purged_through < cleared_through AND deleted_at IS NOT NULL
-      LIMIT 1 FOR UPDATE`,
-    chatIds,
-  )
-  if (chat === undefined) return false
-  await purgeOver(prisma, chat)
+  const findOne = async () => {
+    const [chat] = await prisma.$queryRawUnsafe<PurgeableChat[]>(
+      `SELECT ${columns} FROM chats WHERE id = ANY($1::uuid[]) AND purged_through < cleared_through AND deleted_at IS NOT NULL
+        LIMIT 1`,
+      chatIds,
+    )
+    return chat
+  }
+  if ((await findOne()) === undefined) return false
+  await prisma.$executeRaw`SELECT pg_advisory_xact_lock(${purgeLock})`
+  // As it is now that whoever was at it is through.
+  const chat = await findOne()
+  if (chat !== undefined) await purgeOver(prisma, chat)
   return true
 }
 
@@ -49,6 +55,7 @@ const columns = `id, deleted_at IS NOT NULL AS over, last_sequence AS last, purg
   least(cleared_through, purged_through + ${batchSize}) AS "to"`
 
 async function emptyMessages(prisma: Transaction, { id, from, to }: PurgeableChat): Promise<void> {
+  await lockMessages(prisma, { id, from, to })
   await prisma.$executeRaw`
     UPDATE messages SET text = NULL, deleted_at = coalesce(deleted_at, now())
     WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}`
@@ -56,6 +63,16 @@ async function emptyMessages(prisma: Transaction, { id, from, to }: PurgeableCha
   await prisma.messageRevision.deleteMany({ where: within })
   await prisma.reaction.deleteMany({ where: within })
   await moveOn(prisma, { id, from, to })
+}
+
+/** In the order of their ids, as an erasure does that is at them, too. */
+async function lockMessages(
+  prisma: Transaction,
+  { id, from, to }: { id: string; from: number; to: number },
+): Promise<void> {
+  await prisma.$executeRaw`
+    SELECT 1 FROM messages WHERE chat_id = ${id}::uuid AND sequence > ${from} AND sequence <= ${to}
+    ORDER BY sequence FOR UPDATE`
 }
 
 /** The chat may have been ended meanwhile, which sends the mark back to the beginning: then it stays there. */
@@ -66,10 +83,14 @@ async function moveOn(
   await prisma.chat.updateMany({ where: { id, purgedThrough: from }, data: { purgedThrough: to } })
 }
 
-/** Its messages, then what the log has of it, then the chat itself with who was in it. */
+/**
+ * Its messages, then what the log has of it, then who was in it and the chat itself: memberships before chats, as
+ * everywhere.
+ */
 async function purgeOver(prisma: Transaction, { id, last, from, to }: PurgeableChat): Promise<void> {
   if (from < last) {
     const purgedThrough = Math.min(to, last)
+    await lockMessages(prisma, { id, from, to: purgedThrough })
     await prisma.message.deleteMany({ where: { chatId: id, sequence: { gt: from, lte: purgedThrough } } })
     await moveOn(prisma, { id, from, to: purgedThrough })
     return
@@ -83,5 +104,7 @@ async function purgeOver(prisma: Transaction, { id, last, from, to }: PurgeableC
     DELETE FROM events WHERE position IN (
       SELECT position FROM events WHERE chat_id = ${id}::uuid ORDER BY position LIMIT ${batchSize}
     )`
-  if (events < batchSize) await prisma.chat.deleteMany({ where: { id } })
+  if (events === batchSize) return
+  await prisma.chatMember.deleteMany({ where: { chatId: id } })
+  await prisma.chat.deleteMany({ where: { id } })
 }

@@ -9,6 +9,7 @@ import { reserveUsername } from '../auth/reserved-usernames.ts'
 import { endSessionsIn } from '../auth/session-actions.ts'
 import type { Viewer } from '../auth/viewer.ts'
 import { endChats, passOwnershipOn } from '../chats/ownership.ts'
+import { hasAllTurns, takeTurns } from '../chats/turns.ts'
 import { purgeOverChats } from '../messages/purging.ts'
 
 /** What a group is called whose title was erased with the words of the one who gave it. */
@@ -82,16 +83,20 @@ async function shutAccount(
 }
 
 /**
- * The order of the locks is that of sending: memberships, then chats. The account's own is held first, so that
- * nothing can come to refer to it. The caller holds the lock of removals: they hand groups to each other.
+ * The order of the locks is that of all others: the chats' turns, the account, so that nothing can come to refer to it,
+ * its memberships, the chats. The caller holds the lock of removals.
+ * @returns false, and nothing has changed, where the account came into another chat meanwhile: whoever put it
+ *   there began before it was shut, so that it is to be tried again at once
  */
 async function removeAccount(
   { prisma }: WriteTransaction,
   { keyedHash }: Store,
   { id, user_id: userId, messages }: ErasureRow,
-): Promise<void> {
+): Promise<boolean> {
+  await takeTurns(prisma, userId)
   const [user] = await prisma.$queryRaw<{ username_key: string }[]>`
     SELECT username_key FROM users WHERE id = ${userId}::uuid FOR UPDATE`
+  if (!(await hasAllTurns(prisma, userId))) return false
   const held = await prisma.$queryRaw<{ id: string; chat_id: string }[]>`
     SELECT id, chat_id FROM chat_members WHERE user_id = ${userId}::uuid ORDER BY chat_id FOR UPDATE`
   const chatIds = held.map((row) => row.chat_id)
@@ -126,6 +131,7 @@ async function removeAccount(
   await prisma.erasure.update({ where: { id }, data: { removed: true, chatIds }, select: { id: true } })
   // Blocks and exports go with it.
   await prisma.user.deleteMany({ where: { id: userId } })
+  return true
 }
 
 /**
@@ -224,7 +230,8 @@ const lastUuid = 'ffffffff-ffff-ffff-ffff-ffffffffffff'
 
 /**
  * Messages in the order of their ids, behind those that are done: looking from the start each time would
- * walk over all that was there before. No new one can come, since their author is in no chat.
+ * walk over all that was there before. No new one can come, since their author is in no chat. Whatever else is at
+ * several messages in the background locks them in that order, too.
  */
 async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<boolean> {
   if (erasure.done_through === lastUuid) return false
@@ -237,7 +244,7 @@ async function eraseMessages(prisma: Transaction, erasure: ErasureRow): Promise<
     WHERE id IN (
       SELECT id FROM messages
       WHERE author_id = ${erasure.user_id}::uuid AND (${erasure.done_through}::uuid IS NULL OR id > ${erasure.done_through}::uuid)
-      ORDER BY id LIMIT ${batchSize}
+      ORDER BY id LIMIT ${batchSize} FOR NO KEY UPDATE
     ) RETURNING id, chat_id`
   const ids = done.map(({ id }) => id).sort()
   await prisma.messageRevision.deleteMany({ where: { messageId: { in: ids } } })
@@ -282,8 +289,10 @@ async function eraseMentionsBySystem(prisma: Transaction, erasure: ErasureRow): 
   const done = await prisma.$queryRaw<{ chat_id: string }[]>`
     UPDATE messages SET system_subject_ids = array_replace(system_subject_ids, ${user_id}::uuid, ${nobody}::uuid)
     WHERE id IN (
-      SELECT id FROM messages WHERE system_kind IS NOT NULL AND system_subject_ids @> ARRAY[${user_id}::uuid]
-      LIMIT ${batchSize}
+      SELECT id FROM messages WHERE id = ANY(ARRAY(
+        SELECT id FROM messages WHERE system_kind IS NOT NULL AND system_subject_ids @> ARRAY[${user_id}::uuid]
+        LIMIT ${batchSize}
+      )) ORDER BY id FOR NO KEY UPDATE
     ) RETURNING chat_id`
   await tellOthers(prisma, erasure, done)
   return done.length > 0
