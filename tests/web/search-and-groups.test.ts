@@ -125,6 +125,28 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     await message(reader, 'said meanwhile').waitFor()
   })
 
+  test('a message far back is gone to by a link, time and again', async () => {
+    const [alice, bob] = await Promise.all([app.register('alice'), app.register('bob')])
+    const chatId = await createDirectChat(alice, bob.id)
+    for (let i = 1; i <= 440; i += 40)
+      await Promise.all(Array.from({ length: 40 }, (_, j) => sendMessage(alice, chatId, `number ${i + j}`)))
+    const reader = await enter(bob)
+    const { page } = reader
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-sequence'))
+    await page.goto(`${app.url}/app/c/${chatId}#m10`)
+    await expect.poll(focused).toBe('10')
+    expect(await page.locator('.jump').count()).toBe(0)
+    await page.getByRole('list', { name: 'Messages' }).evaluate((list) => {
+      list.scrollTop = list.scrollHeight
+    })
+    await expect.poll(() => page.locator('.message').count()).toBe(200)
+    await page.evaluate(() => {
+      location.hash = '#m9'
+    })
+    await expect.poll(focused).toBe('9')
+    expect(await page.locator('.jump').count()).toBe(0)
+  })
+
   test('a group is managed as far as the role goes, and everybody sees what comes of it', async () => {
     const [alice, bob, carol, dave] = await Promise.all(
       ['alice', 'bob', 'carol', 'dave'].map((name) => app.register(name)),
