@@ -3,7 +3,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
-import { AddChatMembers, Login, RemoveChatMember } from '../testkit/operations.ts'
+import {
+  AddChatMembers,
+  DeleteMessage,
+  EditMessage,
+  Login,
+  RemoveChatMember,
+  RenameChat,
+} from '../testkit/operations.ts'
 import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
 import {
   buildWebApp,
@@ -367,6 +374,92 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await expect.poll(() => texts(reader), { timeout: 20_000 }).toEqual(['before', 'between'])
     expect(asked).toEqual(['Conversation', 'Home', 'Conversation'])
     reader.online()
+  })
+
+  /** Whether an answer is on its way is up to the test: it is read at once, and told when it is let go. */
+  async function holdBack({ page }: Person, name: string) {
+    let read = () => {}
+    let letGo = () => {}
+    const isRead = new Promise<void>((resolve) => {
+      read = resolve
+    })
+    const mayCome = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    let isFirst = true
+    await page.route('**/graphql', async (route) => {
+      if (!isOperation(route.request().postData(), name) || !isFirst) return route.fallback()
+      isFirst = false
+      const response = await route.fetch()
+      read()
+      await mayCome
+      await route.fulfill({ response })
+    })
+    const letCome = async () => {
+      const answer = page.waitForResponse((each) => isOperation(each.request().postData(), name))
+      letGo()
+      await (await answer).finished()
+      // The page has it by then, and has drawn what it makes of it.
+      await page.getByRole('button', { name: 'New chat' }).click()
+      await page.getByRole('button', { name: 'Close' }).click()
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }
+    return { isRead, letCome }
+  }
+
+  test('an older page that comes late undoes nothing of what has happened meanwhile', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    const sent = []
+    for (let i = 1; i <= 50; i++) sent.push(await sendMessage(alice, chatId, `number ${i}.`))
+    const reader = await enter(bob)
+    const older = await holdBack(reader, 'OlderMessages')
+    await openChat(reader, 'alice')
+    await message(reader, 'number 50.').waitFor()
+    await reader.page.getByRole('list', { name: 'Messages' }).evaluate((list) => list.scrollTo(0, 0))
+    await older.isRead
+    await alice.run(DeleteMessage, { input: { messageId: sent[9]?.id } })
+    await alice.run(EditMessage, { input: { messageId: sent[10]?.id, text: 'edited since' } })
+    await sendMessage(alice, chatId, 'said meanwhile')
+    await message(reader, 'said meanwhile').waitFor()
+    await older.letCome()
+    await message(reader, 'number 1.').waitFor()
+    expect((await texts(reader)).slice(8, 12)).toEqual([
+      'number 9.',
+      'Message deleted',
+      'edited since',
+      'number 12.',
+    ])
+  })
+
+  test('a chat that opens late is shown as it is now, and so is how much is unread', async () => {
+    const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((name) => app.register(name)))
+    if (!alice || !bob || !carol) throw new Error('Nobody came.')
+    const chatId = await createGroupChat(alice, [bob.id], 'Walks')
+    const elsewhere = await createDirectChat(carol, bob.id)
+    const { id: messageId } = await sendMessage(alice, chatId, 'too early')
+    const reader = await enter(bob)
+    const { page } = reader
+    const opening = await holdBack(reader, 'Conversation')
+    await row(page, 'Walks').click()
+    await opening.isRead
+    await alice.run(EditMessage, { input: { messageId, text: 'in time' } })
+    await alice.run(RenameChat, { input: { chatId, title: 'Runs' } })
+    await alice.run(AddChatMembers, { input: { chatId, userIds: [carol.id] } })
+    await row(page, 'Runs').getByText('added carol').waitFor()
+    await opening.letCome()
+    await page.getByText('3 members: alice, bob, carol').waitFor()
+    await page.getByRole('heading', { name: 'Runs' }).waitFor()
+    expect(await texts(reader)).toEqual(['in time'])
+
+    await expect.poll(() => page.title()).toBe('Parley')
+    const reading = await holdBack(reader, 'MarkChatRead')
+    await sendMessage(alice, chatId, 'read me')
+    await reading.isRead
+    await sendMessage(carol, elsewhere, 'unread')
+    await expect.poll(() => page.title()).toBe('(1) Parley')
+    await reading.letCome()
+    expect(await page.title()).toBe('(1) Parley')
   })
 
   test('a search that is refused is told why, and not repeated', async () => {
