@@ -378,33 +378,27 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
 
   /** Whether an answer is on its way is up to the test: it is read at once, and told when it is let go. */
   async function holdBack({ page }: Person, name: string) {
-    let read = () => {}
-    let letGo = () => {}
-    const isRead = new Promise<void>((resolve) => {
-      read = resolve
-    })
-    const mayCome = new Promise<void>((resolve) => {
-      letGo = resolve
-    })
+    const read = createGate()
+    const mayCome = createGate()
     let isFirst = true
     await page.route('**/graphql', async (route) => {
       if (!isOperation(route.request().postData(), name) || !isFirst) return route.fallback()
       isFirst = false
       const response = await route.fetch()
-      read()
-      await mayCome
+      read.open()
+      await mayCome.opened
       await route.fulfill({ response })
     })
     const letCome = async () => {
       const answer = page.waitForResponse((each) => isOperation(each.request().postData(), name))
-      letGo()
+      mayCome.open()
       await (await answer).finished()
       // The page has it by then, and has drawn what it makes of it.
       await page.getByRole('button', { name: 'New chat' }).click()
       await page.getByRole('button', { name: 'Close' }).click()
       await page.getByRole('dialog').waitFor({ state: 'detached' })
     }
-    return { isRead, letCome }
+    return { isRead: read.opened, letCome }
   }
 
   test('an older page that comes late undoes nothing of what has happened meanwhile', async () => {
@@ -462,6 +456,69 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     expect(await page.title()).toBe('(1) Parley')
   })
 
+  test('older finds come once, for the search that they belong to, and say when they do not', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    for (let i = 1; i <= 50; i++) await sendMessage(alice, chatId, i % 2 ? `nettle ${i}` : `nettle soup ${i}`)
+    const reader = await enter(bob)
+    const { page } = reader
+    const found = page.getByRole('list', { name: 'Found messages' }).getByRole('link')
+    const result = page.getByRole('dialog').getByRole('status')
+    const field = page.getByRole('searchbox', { name: 'Search for' })
+    const older = page.getByRole('button', { name: 'Older ones' })
+    const hrefs = () => found.evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).hash))
+    const numbers = (from: number, to: number, step = 1) =>
+      Array.from({ length: (from - to) / step + 1 }, (_, i) => `#m${from - i * step}`)
+    let asked = 0
+    let held = createGate()
+    let isLost = false
+    await page.route('**/graphql', async (route) => {
+      const body = route.request().postData()
+      if (!isOperation(body, 'FindMessages') || !/"after":"/.test(body ?? '')) return route.continue()
+      asked++
+      if (isLost) return route.abort()
+      const response = await route.fetch()
+      await held.opened
+      return route.fulfill({ response })
+    })
+    await openChat(reader, 'alice')
+    await page.getByRole('button', { name: 'Search in this chat' }).click()
+    await field.fill('nettle')
+    await result.getByText('20 or more found').waitFor()
+    await older.click()
+    await result.getByText('Searching…').waitFor()
+    await older.click({ force: true })
+    held.open()
+    await result.getByText('40 or more found').waitFor()
+    expect(asked).toBe(1)
+    expect(await hrefs()).toEqual(numbers(50, 11))
+
+    held = createGate()
+    await older.click()
+    await expect.poll(() => asked).toBe(2)
+    await field.fill('soup')
+    await result.getByText('20 or more found').waitFor()
+    const late = page.waitForResponse((each) => /"after":"/.test(each.request().postData() ?? ''))
+    held.open()
+    await (await late).finished()
+    expect(await hrefs()).toEqual(numbers(50, 12, 2))
+    await older.click()
+    await result.getByText('25 found').waitFor()
+    expect(await hrefs()).toEqual(numbers(50, 2, 2))
+
+    await field.fill('nettle')
+    await result.getByText('20 or more found').waitFor()
+    reader.offline()
+    isLost = true
+    await older.click()
+    await result.getByText('The server cannot be reached. Try again in a moment.').waitFor()
+    isLost = false
+    await older.click()
+    await result.getByText('40 or more found').waitFor()
+    expect(await hrefs()).toEqual(numbers(50, 11))
+    reader.online()
+  })
+
   test('a search that is refused is told why, and not repeated', async () => {
     const [, bob] = await pair()
     const reader = await enter(bob)
@@ -516,4 +573,13 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
 /** No server of today limits messages, but clients are to be ready for one that does. */
 function limit(reason: string) {
   return { code: 'RATE_LIMITED', reason }
+}
+
+/** Shut until it is opened. */
+function createGate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
 }
