@@ -398,7 +398,7 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
       await page.getByRole('button', { name: 'Close' }).click()
       await page.getByRole('dialog').waitFor({ state: 'detached' })
     }
-    return { isRead: read.opened, letCome }
+    return { isRead: read.opened, letGo: mayCome.open, letCome }
   }
 
   test('an older page that comes late undoes nothing of what has happened meanwhile', async () => {
@@ -424,6 +424,40 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
       'edited since',
       'number 12.',
     ])
+  })
+
+  test('on the way to a message one may turn back, and nothing that happens meanwhile is lost', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    const sent = []
+    for (let i = 1; i <= 70; i++) sent.push(await sendMessage(alice, chatId, `number ${i}.`))
+    const reader = await enter(bob)
+    const { page } = reader
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-sequence'))
+    const go = () =>
+      page.evaluate(() => {
+        location.hash = '#m5'
+      })
+    await openChat(reader, 'alice')
+    await message(reader, 'number 70.').waitFor()
+    const given = await holdBack(reader, 'OlderMessages')
+    await go()
+    await given.isRead
+    await page.keyboard.press('Escape')
+    await page.getByText('Going to the message').waitFor({ state: 'detached' })
+    expect(new URL(page.url()).hash).toBe('')
+    await given.letCome()
+    expect(await message(reader, 'number 5.').count()).toBe(0)
+
+    const taken = await holdBack(reader, 'OlderMessages')
+    await go()
+    await taken.isRead
+    await alice.run(EditMessage, { input: { messageId: sent[20]?.id, text: 'edited since' } })
+    await sendMessage(alice, chatId, 'said meanwhile')
+    await row(page, 'alice').getByText('said meanwhile').waitFor()
+    taken.letGo()
+    await expect.poll(focused).toBe('5')
+    expect((await texts(reader)).slice(19, 22)).toEqual(['number 20.', 'edited since', 'number 22.'])
   })
 
   test('a chat that opens late is shown as it is now, and so is how much is unread', async () => {

@@ -12,7 +12,7 @@ import {
   httpLink,
   persistedLink,
 } from './links.ts'
-import { createReplay } from './replay.ts'
+import { type Asking, createReplay } from './replay.ts'
 import { createTokens } from './tokens.ts'
 
 export interface Parley {
@@ -20,6 +20,8 @@ export interface Parley {
   readonly socket: Socket
   /** What is on its way may be older than these events, which the cache has: it does not undo them. */
   noteEvents(events: readonly LiveEvent[]): void
+  /** Before asking for what the cache is given later, by whoever asks. */
+  beginAsking(): Asking
   /** Queries that are on their way are asked again: what was asked for until now is too old. */
   outdate(): void
 }
@@ -55,6 +57,7 @@ export function createParley(sessionId: string | null): Parley {
     apollo,
     socket,
     noteEvents: replay.note,
+    beginAsking: replay.begin,
     outdate() {
       age.end()
       replay.forget()

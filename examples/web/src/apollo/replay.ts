@@ -1,8 +1,18 @@
 import { ApolloLink, Observable } from '@apollo/client'
 
+/** Something that is asked for, and given to the cache later. */
+export interface Asking {
+  /** Whether it is too old to be given to the cache. */
+  isOutdated(): boolean
+  /** The cache has it, or never will. */
+  end(): void
+}
+
 export interface Replay<Event> {
   /** Next to the network: each time that something is asked counts for itself. */
   readonly link: ApolloLink
+  /** For answers that do without the cache and are given to it together. */
+  begin(): Asking
   /** Of events that the cache has. */
   note(events: readonly Event[]): void
   /** What was noted until now is older than what the cache is given next. */
@@ -17,34 +27,53 @@ export interface Replay<Event> {
  * The cache has an answer when the link has passed it on, unless the operation does without the cache, or is of `fetchMore`.
  */
 export function createReplay<Event>(apply: (events: readonly Event[]) => void): Replay<Event> {
-  /** Of each question on its way, what has happened since. */
-  const asked = new Set<Event[]>()
+  /** Of each question on its way, what has happened since; null where that is not known any more. */
+  const asked = new Set<{ missed: Event[] | null }>()
+
+  function begin() {
+    const question: { missed: Event[] | null } = { missed: [] }
+    asked.add(question)
+    const catchUp = () => {
+      const missed = question.missed?.splice(0) ?? []
+      if (missed.length > 0) apply(missed)
+    }
+    return {
+      isOutdated: () => question.missed === null,
+      catchUp,
+      cancel: () => asked.delete(question),
+      end() {
+        asked.delete(question)
+        catchUp()
+      },
+    }
+  }
+
   const link = new ApolloLink(
     (operation, forward) =>
       new Observable((observer) => {
-        const missed: Event[] = []
-        asked.add(missed)
+        const { catchUp, cancel } = begin()
         const answer = forward(operation).subscribe({
           next(result) {
             observer.next(result)
-            if (missed.length > 0) apply(missed.splice(0))
+            catchUp()
           },
           error: (error) => observer.error(error),
           complete: () => observer.complete(),
         })
         return () => {
-          asked.delete(missed)
+          cancel()
           answer.unsubscribe()
         }
       }),
   )
   return {
     link,
+    begin,
     note(events) {
-      for (const missed of asked) missed.push(...events)
+      for (const { missed } of asked) missed?.push(...events)
     },
     forget() {
-      for (const missed of asked) missed.length = 0
+      for (const question of asked) question.missed = null
     },
   }
 }

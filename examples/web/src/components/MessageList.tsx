@@ -4,7 +4,7 @@ import { type ConversationQuery, MarkChatReadDocument, type MessageRowFragment }
 import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
 import type { Outgoing } from '../live/outbox.ts'
 import { useIsVisible } from '../live/useIsVisible.ts'
-import { useJump } from '../live/useJump.ts'
+import { cancelJump, useJump } from '../live/useJump.ts'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
 import { OlderMessages } from './OlderMessages.tsx'
@@ -73,7 +73,13 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
     <div className="scroller">
       <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
         <li>
-          <OlderMessages chat={chat} list={list} hidden={hidden} onShowMore={showMore} />
+          <OlderMessages
+            chat={chat}
+            list={list}
+            hidden={hidden}
+            onShowMore={showMore}
+            isPaused={jump === 'seeking'}
+          />
         </li>
         {messages.map((message, index) => {
           const day = dayOf(message.createdAt)
@@ -98,7 +104,14 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
           <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
         ))}
       </ol>
-      {jump === 'seeking' && <p className="jump">Going to the message…</p>}
+      {jump === 'seeking' && (
+        <p className="jump">
+          Going to the message…{' '}
+          <button type="button" className="link" onClick={() => cancelJump(chat.id)}>
+            Cancel
+          </button>
+        </p>
+      )}
       <div role="alert">
         {jump === 'failed' && <p className="jump">The message could not be loaded.</p>}
         {jump === null && isMissing && <p className="jump">The message is not there any more.</p>}
