@@ -210,6 +210,7 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await app.client(login.tokens.accessToken).run('mutation { revokeOtherSessions { revokedCount } }')
     await page.goto(url)
     await page.getByText('Your session has ended. Log in again.').waitFor()
+    await page.locator('input[name=identifier]:focus').waitFor()
     expect(reader.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
   })
 
