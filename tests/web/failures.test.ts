@@ -3,7 +3,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startTestApp, type TestApp, type TestUser, testPassword } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
-import { AddChatMembers, Login, RemoveChatMember } from '../testkit/operations.ts'
+import {
+  AddChatMembers,
+  DeleteMessage,
+  EditMessage,
+  Login,
+  RemoveChatMember,
+  RenameChat,
+} from '../testkit/operations.ts'
 import { createTestProxy, type TestProxy } from '../testkit/proxy.ts'
 import {
   buildWebApp,
@@ -203,6 +210,7 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     await app.client(login.tokens.accessToken).run('mutation { revokeOtherSessions { revokedCount } }')
     await page.goto(url)
     await page.getByText('Your session has ended. Log in again.').waitFor()
+    await page.locator('input[name=identifier]:focus').waitFor()
     expect(reader.complaints.splice(0).filter((each) => !each.includes('status of 401'))).toEqual([])
   })
 
@@ -369,6 +377,183 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
     reader.online()
   })
 
+  /** Whether an answer is on its way is up to the test: it is read at once, and told when it is let go. */
+  async function holdBack({ page }: Person, name: string) {
+    const read = createGate()
+    const mayCome = createGate()
+    let isFirst = true
+    await page.route('**/graphql', async (route) => {
+      if (!isOperation(route.request().postData(), name) || !isFirst) return route.fallback()
+      isFirst = false
+      const response = await route.fetch()
+      read.open()
+      await mayCome.opened
+      await route.fulfill({ response })
+    })
+    const letCome = async () => {
+      const answer = page.waitForResponse((each) => isOperation(each.request().postData(), name))
+      mayCome.open()
+      await (await answer).finished()
+      // The page has it by then, and has drawn what it makes of it.
+      await page.getByRole('button', { name: 'New chat' }).click()
+      await page.getByRole('button', { name: 'Close' }).click()
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+    }
+    return { isRead: read.opened, letGo: mayCome.open, letCome }
+  }
+
+  test('an older page that comes late undoes nothing of what has happened meanwhile', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    const sent = []
+    for (let i = 1; i <= 50; i++) sent.push(await sendMessage(alice, chatId, `number ${i}.`))
+    const reader = await enter(bob)
+    const older = await holdBack(reader, 'OlderMessages')
+    await openChat(reader, 'alice')
+    await message(reader, 'number 50.').waitFor()
+    await reader.page.getByRole('list', { name: 'Messages' }).evaluate((list) => list.scrollTo(0, 0))
+    await older.isRead
+    await alice.run(DeleteMessage, { input: { messageId: sent[9]?.id } })
+    await alice.run(EditMessage, { input: { messageId: sent[10]?.id, text: 'edited since' } })
+    await sendMessage(alice, chatId, 'said meanwhile')
+    await message(reader, 'said meanwhile').waitFor()
+    await older.letCome()
+    await message(reader, 'number 1.').waitFor()
+    expect((await texts(reader)).slice(8, 12)).toEqual([
+      'number 9.',
+      'Message deleted',
+      'edited since',
+      'number 12.',
+    ])
+  })
+
+  test('on the way to a message one may turn back, and nothing that happens meanwhile is lost', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    const sent = []
+    for (let i = 1; i <= 70; i++) sent.push(await sendMessage(alice, chatId, `number ${i}.`))
+    const reader = await enter(bob)
+    const { page } = reader
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-sequence'))
+    const go = () =>
+      page.evaluate(() => {
+        location.hash = '#m5'
+      })
+    await openChat(reader, 'alice')
+    await message(reader, 'number 70.').waitFor()
+    const given = await holdBack(reader, 'OlderMessages')
+    await go()
+    await given.isRead
+    await page.keyboard.press('Escape')
+    await page.getByText('Going to the message').waitFor({ state: 'detached' })
+    expect(new URL(page.url()).hash).toBe('')
+    await given.letCome()
+    expect(await message(reader, 'number 5.').count()).toBe(0)
+
+    const taken = await holdBack(reader, 'OlderMessages')
+    await go()
+    await taken.isRead
+    await alice.run(EditMessage, { input: { messageId: sent[20]?.id, text: 'edited since' } })
+    await sendMessage(alice, chatId, 'said meanwhile')
+    await row(page, 'alice').getByText('said meanwhile').waitFor()
+    taken.letGo()
+    await expect.poll(focused).toBe('5')
+    expect((await texts(reader)).slice(19, 22)).toEqual(['number 20.', 'edited since', 'number 22.'])
+  })
+
+  test('a chat that opens late is shown as it is now, and so is how much is unread', async () => {
+    const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((name) => app.register(name)))
+    if (!alice || !bob || !carol) throw new Error('Nobody came.')
+    const chatId = await createGroupChat(alice, [bob.id], 'Walks')
+    const elsewhere = await createDirectChat(carol, bob.id)
+    const { id: messageId } = await sendMessage(alice, chatId, 'too early')
+    const reader = await enter(bob)
+    const { page } = reader
+    const opening = await holdBack(reader, 'Conversation')
+    await row(page, 'Walks').click()
+    await opening.isRead
+    await alice.run(EditMessage, { input: { messageId, text: 'in time' } })
+    await alice.run(RenameChat, { input: { chatId, title: 'Runs' } })
+    await alice.run(AddChatMembers, { input: { chatId, userIds: [carol.id] } })
+    await row(page, 'Runs').getByText('added carol').waitFor()
+    await opening.letCome()
+    await page.getByText('3 members: alice, bob, carol').waitFor()
+    await page.getByRole('heading', { name: 'Runs' }).waitFor()
+    expect(await texts(reader)).toEqual(['in time'])
+
+    await expect.poll(() => page.title()).toBe('Parley')
+    const reading = await holdBack(reader, 'MarkChatRead')
+    await sendMessage(alice, chatId, 'read me')
+    await reading.isRead
+    await sendMessage(carol, elsewhere, 'unread')
+    await expect.poll(() => page.title()).toBe('(1) Parley')
+    await reading.letCome()
+    expect(await page.title()).toBe('(1) Parley')
+  })
+
+  test('older finds come once, for the search that they belong to, and say when they do not', async () => {
+    const [alice, bob] = await pair()
+    const chatId = await createDirectChat(alice, bob.id)
+    for (let i = 1; i <= 50; i++) await sendMessage(alice, chatId, i % 2 ? `nettle ${i}` : `nettle soup ${i}`)
+    const reader = await enter(bob)
+    const { page } = reader
+    const found = page.getByRole('list', { name: 'Found messages' }).getByRole('link')
+    const result = page.getByRole('dialog').getByRole('status')
+    const field = page.getByRole('searchbox', { name: 'Search for' })
+    const older = page.getByRole('button', { name: 'Older ones' })
+    const hrefs = () => found.evaluateAll((links) => links.map((link) => (link as HTMLAnchorElement).hash))
+    const numbers = (from: number, to: number, step = 1) =>
+      Array.from({ length: (from - to) / step + 1 }, (_, i) => `#m${from - i * step}`)
+    let asked = 0
+    let held = createGate()
+    let isLost = false
+    await page.route('**/graphql', async (route) => {
+      const body = route.request().postData()
+      if (!isOperation(body, 'FindMessages') || !/"after":"/.test(body ?? '')) return route.continue()
+      asked++
+      if (isLost) return route.abort()
+      const response = await route.fetch()
+      await held.opened
+      return route.fulfill({ response })
+    })
+    await openChat(reader, 'alice')
+    await page.getByRole('button', { name: 'Search in this chat' }).click()
+    await field.fill('nettle')
+    await result.getByText('20 or more found').waitFor()
+    await older.click()
+    await result.getByText('Searching…').waitFor()
+    await older.click({ force: true })
+    held.open()
+    await result.getByText('40 or more found').waitFor()
+    expect(asked).toBe(1)
+    expect(await hrefs()).toEqual(numbers(50, 11))
+
+    held = createGate()
+    await older.click()
+    await expect.poll(() => asked).toBe(2)
+    await field.fill('soup')
+    await result.getByText('20 or more found').waitFor()
+    const late = page.waitForResponse((each) => /"after":"/.test(each.request().postData() ?? ''))
+    held.open()
+    await (await late).finished()
+    expect(await hrefs()).toEqual(numbers(50, 12, 2))
+    await older.click()
+    await result.getByText('25 found').waitFor()
+    expect(await hrefs()).toEqual(numbers(50, 2, 2))
+
+    await field.fill('nettle')
+    await result.getByText('20 or more found').waitFor()
+    reader.offline()
+    isLost = true
+    await older.click()
+    await result.getByText('The server cannot be reached. Try again in a moment.').waitFor()
+    isLost = false
+    await older.click()
+    await result.getByText('40 or more found').waitFor()
+    expect(await hrefs()).toEqual(numbers(50, 11))
+    reader.online()
+  })
+
   test('a search that is refused is told why, and not repeated', async () => {
     const [, bob] = await pair()
     const reader = await enter(bob)
@@ -423,4 +608,13 @@ describe.skipIf(!hasBrowser)('the web app, when something fails', { timeout: 60_
 /** No server of today limits messages, but clients are to be ready for one that does. */
 function limit(reason: string) {
   return { code: 'RATE_LIMITED', reason }
+}
+
+/** Shut until it is opened. */
+function createGate() {
+  let open = () => {}
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { open, opened }
 }

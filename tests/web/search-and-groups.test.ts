@@ -4,7 +4,7 @@ import { toGlobalId, uuidv7 } from '../../src/core/ids.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { hasBrowser, startBrowser } from '../testkit/browser.ts'
 import { createDirectChat, createGroupChat, sendMessage } from '../testkit/chats.ts'
-import { SetChatMemberRole } from '../testkit/operations.ts'
+import { AddChatMembers, RemoveChatMember, SetChatMemberRole } from '../testkit/operations.ts'
 import {
   buildWebApp,
   expectAccessible,
@@ -125,6 +125,28 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     await message(reader, 'said meanwhile').waitFor()
   })
 
+  test('a message far back is gone to by a link, time and again', async () => {
+    const [alice, bob] = await Promise.all([app.register('alice'), app.register('bob')])
+    const chatId = await createDirectChat(alice, bob.id)
+    for (let i = 1; i <= 440; i += 40)
+      await Promise.all(Array.from({ length: 40 }, (_, j) => sendMessage(alice, chatId, `number ${i + j}`)))
+    const reader = await enter(bob)
+    const { page } = reader
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('data-sequence'))
+    await page.goto(`${app.url}/app/c/${chatId}#m10`)
+    await expect.poll(focused).toBe('10')
+    expect(await page.locator('.jump').count()).toBe(0)
+    await page.getByRole('list', { name: 'Messages' }).evaluate((list) => {
+      list.scrollTop = list.scrollHeight
+    })
+    await expect.poll(() => page.locator('.message').count()).toBe(200)
+    await page.evaluate(() => {
+      location.hash = '#m9'
+    })
+    await expect.poll(focused).toBe('9')
+    expect(await page.locator('.jump').count()).toBe(0)
+  })
+
   test('a group is managed as far as the role goes, and everybody sees what comes of it', async () => {
     const [alice, bob, carol, dave] = await Promise.all(
       ['alice', 'bob', 'carol', 'dave'].map((name) => app.register(name)),
@@ -196,5 +218,59 @@ describe.skipIf(!hasBrowser)('search and groups in the web app', { timeout: 60_0
     await expect
       .poll(() => other.page.evaluate(() => document.activeElement?.getAttribute('aria-label')))
       .toBe('Group')
+  })
+
+  test('the focus stays where the group is managed, and late members are those of today', async () => {
+    const [alice, bob, carol] = await Promise.all(['alice', 'bob', 'carol'].map((name) => app.register(name)))
+    if (!alice || !bob || !carol) throw new Error('Nobody came.')
+    const others = await addPeople(55)
+    const chatId = await createGroupChat(alice, [bob.id, ...others.map(({ id }) => id)], 'Club')
+    const owner = await enter(alice)
+    const { page } = owner
+    const focused = () =>
+      page.evaluate(() => {
+        const element = document.activeElement
+        return `${element?.tagName} ${element?.getAttribute('aria-label') ?? element?.textContent}`
+      })
+    const members = page.getByRole('list', { name: 'Members' }).locator('strong')
+    await openChat(owner, 'Club')
+    await page.getByRole('button', { name: 'Group' }).click()
+    await page.route('**/graphql', async (route) => {
+      if (!route.request().postData()?.includes('"MoreMembers"')) return route.continue()
+      const response = await route.fetch()
+      await alice.run(AddChatMembers, { input: { chatId, userIds: [carol.id] } })
+      await alice.run(RemoveChatMember, { input: { chatId, userId: others[54]?.id } })
+      await row(page, 'Club').getByText('removed member54').waitFor()
+      return route.fulfill({ response })
+    })
+    await page.getByRole('button', { name: 'More members' }).press('Enter')
+    const names = ['alice', 'bob', ...others.slice(0, 54).map(({ name }) => name), 'carol']
+    await expect.poll(() => members.allTextContents()).toEqual(names)
+    await expect.poll(focused).toBe('H3 57 members')
+
+    const role = page.getByLabel('Role of bob')
+    await role.focus()
+    await role.selectOption('Admin')
+    await row(page, 'Club').getByText('made bob an admin').waitFor()
+    await expect.poll(() => role.getAttribute('aria-disabled')).toBe('false')
+    expect(await focused()).toBe('SELECT Role of bob')
+    await page.getByLabel('Name of the group').fill('Society')
+    await page.getByRole('button', { name: 'Rename' }).press('Enter')
+    await page.getByRole('dialog', { name: 'Society' }).waitFor()
+    await expect.poll(() => page.locator('form [aria-disabled=true]').first().textContent()).toBe('Rename')
+    expect(await focused()).toBe('BUTTON Rename')
+    await role.focus()
+    await role.selectOption('Owner')
+    await expect.poll(focused).toBe('H3 57 members')
+    await page.getByLabel('Name of the group').focus()
+    await bob.run(SetChatMemberRole, { input: { chatId, userId: alice.id, role: 'MEMBER' } })
+    await expect.poll(focused).toBe('H2 Society')
+    await bob.run(RemoveChatMember, { input: { chatId, userId: alice.id } })
+    await expect.poll(focused).toBe('BUTTON All chats')
+    await bob.run(AddChatMembers, { input: { chatId, userIds: [alice.id] } })
+    await page.getByRole('button', { name: 'Group' }).click()
+    await page.getByRole('button', { name: 'Leave group' }).press('Enter')
+    await page.getByText('Choose a chat').waitFor()
+    await expect.poll(focused).toBe('H1 Chats')
   })
 })

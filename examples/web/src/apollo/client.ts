@@ -1,6 +1,7 @@
 import { ApolloClient, ApolloLink } from '@apollo/client'
 import { getMainDefinition } from '@apollo/client/utilities'
 import { RefreshTokensDocument } from '../gql/graphql.ts'
+import { applyEvents, type LiveEvent } from '../live/applyEvent.ts'
 import { createSocket, type Socket } from '../live/socket.ts'
 import { createCache } from './cache.ts'
 import {
@@ -11,11 +12,16 @@ import {
   httpLink,
   persistedLink,
 } from './links.ts'
+import { type Asking, createReplay } from './replay.ts'
 import { createTokens } from './tokens.ts'
 
 export interface Parley {
   readonly apollo: ApolloClient
   readonly socket: Socket
+  /** What is on its way may be older than these events, which the cache has: it does not undo them. */
+  noteEvents(events: readonly LiveEvent[]): void
+  /** Before asking for what the cache is given later, by whoever asks. */
+  beginAsking(): Asking
   /** Queries that are on their way are asked again: what was asked for until now is too old. */
   outdate(): void
 }
@@ -36,7 +42,8 @@ export function createParley(sessionId: string | null): Parley {
   })
   const socket = createSocket(tokens)
   const age = createAgeLink()
-  const http = ApolloLink.from([age.link, createAuthLink(tokens), persistedLink, httpLink])
+  const replay = createReplay<LiveEvent>((events) => applyEvents(apollo.cache, events))
+  const http = ApolloLink.from([age.link, replay.link, createAuthLink(tokens), persistedLink, httpLink])
   const link = ApolloLink.split(
     ({ query }) => {
       const definition = getMainDefinition(query)
@@ -46,5 +53,14 @@ export function createParley(sessionId: string | null): Parley {
     http,
   )
   const apollo: ApolloClient = new ApolloClient({ cache: createCache(), link })
-  return { apollo, socket, outdate: age.end }
+  return {
+    apollo,
+    socket,
+    noteEvents: replay.note,
+    beginAsking: replay.begin,
+    outdate() {
+      age.end()
+      replay.forget()
+    },
+  }
 }

@@ -1,6 +1,7 @@
-import { useQuery } from '@apollo/client/react'
+import { useApolloClient, useQuery } from '@apollo/client/react'
 import { type ChatRowFragment, HomeDocument } from '../gql/graphql.ts'
 import { useTypists } from '../live/LiveProvider.tsx'
+import { useAsking } from '../live/useAsking.ts'
 import { useIsVisible } from '../live/useIsVisible.ts'
 import { addressOf, follow, openChat } from '../route.ts'
 import { agoOf, messageInWords, nameOf, titleOf } from '../words.ts'
@@ -8,10 +9,16 @@ import { Avatar } from './Avatar.tsx'
 
 /** Newest activity first. */
 export function ChatList({ viewerId, openId }: { viewerId: string; openId: string | null }) {
-  const { data, fetchMore } = useQuery(HomeDocument)
+  const apollo = useApolloClient()
+  const { data } = useQuery(HomeDocument)
+  const { ask, isBusy, problem } = useAsking()
   const chats = data?.viewer?.chats
   if (chats === undefined) return null
   const { hasNextPage, endCursor } = chats.pageInfo
+  const showMore = () => {
+    const variables = { after: endCursor }
+    if (!isBusy) void ask(apollo.query({ query: HomeDocument, variables, fetchPolicy: 'network-only' }))
+  }
   return (
     <div className="chats">
       {chats.edges.length === 0 && <p className="notice soft">No chats yet. Find somebody to talk to.</p>}
@@ -23,14 +30,11 @@ export function ChatList({ viewerId, openId }: { viewerId: string; openId: strin
         ))}
       </ul>
       {hasNextPage && (
-        <button
-          type="button"
-          className="link"
-          onClick={() => void fetchMore({ variables: { after: endCursor } }).catch(() => {})}
-        >
+        <button type="button" className="link" aria-disabled={isBusy} onClick={showMore}>
           Older chats
         </button>
       )}
+      <div role="alert">{problem !== null && <p className="problem">{problem}</p>}</div>
     </div>
   )
 }

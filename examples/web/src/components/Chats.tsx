@@ -1,5 +1,5 @@
 import { useApolloClient, useQuery } from '@apollo/client/react'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import type { Parley } from '../apollo/client.ts'
 import { beginLogout, endSession, readSession } from '../apollo/session.ts'
 import { HomeDocument, LogoutDocument, type PersonFragment } from '../gql/graphql.ts'
@@ -41,6 +41,14 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
   const chatId = useOpenChat()
   const [isNew, setNew] = useState(false)
   const [isSearching, setSearching] = useState(false)
+  const heading = useRef<HTMLHeadingElement>(null)
+  const wasOpen = useRef(chatId)
+  useEffect(() => {
+    const isLeft = chatId === null && wasOpen.current !== null
+    wasOpen.current = chatId
+    // What had the focus went with the chat.
+    if (isLeft && document.activeElement === document.body) heading.current?.focus({ preventScroll: true })
+  }, [chatId])
   return (
     <div className={chatId === null ? 'panes' : 'panes open'}>
       <PresenceWatch />
@@ -52,7 +60,9 @@ function Panes({ viewer }: { viewer: PersonFragment }) {
           <LogOut />
         </header>
         <div className="bar">
-          <h1 className="grow">Chats</h1>
+          <h1 ref={heading} tabIndex={-1} className="grow">
+            Chats
+          </h1>
           <IconButton icon="search" label="Search all chats" onClick={() => setSearching(true)} />
           <button type="button" onClick={() => setNew(true)}>
             New chat

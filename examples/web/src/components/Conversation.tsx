@@ -30,6 +30,8 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
   const [opened, setOpened] = useState<'search' | 'group' | null>(null)
   const chat = data?.chat
   const isGone = data?.chat === null
+  // It does not open by itself when the chat is there again.
+  if (isGone && opened !== null) setOpened(null)
   // Who was removed and added again has it in the list again, by the event.
   const { data: home } = useQuery(HomeDocument)
   const isListed = home?.viewer?.chats.edges.some(({ node }) => node.id === chatId) ?? false
@@ -49,7 +51,7 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
               : 'Loading…'}
         </p>
         {isGone && (
-          <button type="button" onClick={() => openChat(null)}>
+          <button type="button" ref={takeLostFocus} onClick={() => openChat(null)}>
             All chats
           </button>
         )}
@@ -93,6 +95,11 @@ export function Conversation({ chatId, viewerId }: { chatId: string; viewerId: s
       {opened === 'group' && <Group chat={chat} viewerId={viewerId} onClose={() => setOpened(null)} />}
     </section>
   )
+}
+
+/** What had it went with the chat. */
+function takeLostFocus(button: HTMLButtonElement | null): void {
+  if (document.activeElement === document.body) button?.focus()
 }
 
 function Subtitle({ chat, members }: { chat: ChatRowFragment; members: readonly string[] }) {

@@ -17,6 +17,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     // Whoever wants to search wants to write. Anything else is looked at first.
     dialog.current?.querySelector<HTMLElement>('[type=search]:not(details *)')?.focus()
   }, [])
+  useKeepingFocus(dialog)
   return (
     <dialog ref={dialog} aria-labelledby={id} onClose={onClose}>
       <header>
@@ -30,4 +31,35 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       {children}
     </dialog>
   )
+}
+
+/** What has the focus may go, by oneself or by somebody else: then the heading above it has it, and not the page behind. */
+function useKeepingFocus(dialog: React.RefObject<HTMLDialogElement | null>): void {
+  useEffect(() => {
+    const element = dialog.current
+    if (element === null) return
+    let focused: Element | null = null
+    let heading: Element | null | undefined
+    const remember = () => {
+      focused = document.activeElement
+      heading = focused?.closest('dialog section')?.querySelector('h3')
+    }
+    const keep = () => {
+      const isLost = focused !== null && (!focused.isConnected || focused.matches(':disabled'))
+      if (!isLost || !element.open) return
+      const next = heading?.isConnected ? heading : element.querySelector('h2')
+      if (!(next instanceof HTMLElement)) return
+      // Only now: it is nothing that a dialog should open with.
+      next.setAttribute('tabindex', '-1')
+      next.focus({ preventScroll: true })
+    }
+    const observer = new MutationObserver(keep)
+    observer.observe(element, { childList: true, subtree: true, attributeFilter: ['disabled'] })
+    element.addEventListener('focusin', remember)
+    if (element.contains(document.activeElement)) remember()
+    return () => {
+      observer.disconnect()
+      element.removeEventListener('focusin', remember)
+    }
+  }, [dialog])
 }

@@ -39,6 +39,7 @@ function Rename({ chat }: { chat: Chat }) {
   const title = entered ?? chat.title ?? ''
   async function save(event: FormEvent): Promise<void> {
     event.preventDefault()
+    if (isBusy || title === chat.title) return
     const variables = { chatId: chat.id, title }
     // From then on it shows what the group is called, whoever renames it next.
     if (await ask(apollo.mutate({ mutation: RenameChatDocument, variables }))) setEntered(null)
@@ -52,7 +53,7 @@ function Rename({ chat }: { chat: Chat }) {
         autoComplete="off"
         problem={problem}
       />
-      <button type="submit" disabled={isBusy || title === chat.title}>
+      <button type="submit" aria-disabled={isBusy || title === chat.title}>
         Rename
       </button>
     </form>
@@ -64,7 +65,11 @@ function Members({ chat, viewerId }: { chat: Chat; viewerId: string }) {
   const { ask, isBusy, problem } = useAsking()
   const heading = useRef<HTMLHeadingElement>(null)
   const { edges, pageInfo } = chat.members
-  const variables = { chatId: chat.id, after: pageInfo.endCursor }
+  async function showMore(): Promise<void> {
+    if (isBusy) return
+    const variables = { chatId: chat.id, after: pageInfo.endCursor }
+    await ask(apollo.query({ query: MoreMembersDocument, variables, fetchPolicy: 'network-only' }))
+  }
   return (
     <section>
       <h3 ref={heading} tabIndex={-1}>
@@ -82,14 +87,7 @@ function Members({ chat, viewerId }: { chat: Chat; viewerId: string }) {
         ))}
         {pageInfo.hasNextPage && (
           <li>
-            <button
-              type="button"
-              className="link"
-              disabled={isBusy}
-              onClick={() =>
-                void ask(apollo.query({ query: MoreMembersDocument, variables, fetchPolicy: 'network-only' }))
-              }
-            >
+            <button type="button" className="link" aria-disabled={isBusy} onClick={() => void showMore()}>
               More members
             </button>
           </li>
@@ -107,6 +105,7 @@ function AddPeople({ chat }: { chat: Chat }) {
   const present = new Set(chat.members.edges.map(({ node }) => node.user.id))
   async function add(event: FormEvent): Promise<void> {
     event.preventDefault()
+    if (isBusy || chosen.length === 0) return
     const variables = { chatId: chat.id, userIds: chosen.map(({ id }) => id) }
     if (await ask(apollo.mutate({ mutation: AddChatMembersDocument, variables }))) setChosen([])
   }
@@ -117,7 +116,7 @@ function AddPeople({ chat }: { chat: Chat }) {
         <People chosen={chosen} onChange={setChosen} without={present} />
         <Problem problem={problem} />
         <div className="actions">
-          <button type="submit" className="main" disabled={isBusy || chosen.length === 0}>
+          <button type="submit" className="main" aria-disabled={isBusy || chosen.length === 0}>
             Add
           </button>
         </div>
@@ -136,7 +135,7 @@ function Leave({ chat }: { chat: Chat }) {
   const apollo = useApolloClient()
   const { ask, isBusy, problem } = useAsking()
   async function leave(): Promise<void> {
-    if (!confirm(warnings[chat.viewerMembership.role])) return
+    if (isBusy || !confirm(warnings[chat.viewerMembership.role])) return
     const variables = { chatId: chat.id }
     // Its event takes it out of the list.
     if (await ask(apollo.mutate({ mutation: LeaveChatDocument, variables }))) openChat(null)
@@ -144,7 +143,7 @@ function Leave({ chat }: { chat: Chat }) {
   return (
     <div className="actions">
       <Problem problem={problem} />
-      <button type="button" className="danger" disabled={isBusy} onClick={() => void leave()}>
+      <button type="button" className="danger" aria-disabled={isBusy} onClick={() => void leave()}>
         Leave group
       </button>
     </div>

@@ -32,12 +32,13 @@ export function Member({ member, chat, isViewer, onRemoved }: MemberProps) {
   const whom = { chatId: chat.id, userId: user.id }
 
   function give(next: ChatRole): void {
+    if (isBusy) return
     if (next === 'OWNER' && !confirm(`Hand the group over to ${name}? You will be an admin.`)) return
     void ask(apollo.mutate({ mutation: SetChatMemberRoleDocument, variables: { ...whom, role: next } }))
   }
 
   async function remove(): Promise<void> {
-    if (!confirm(`Remove ${name} from the group?`)) return
+    if (isBusy || !confirm(`Remove ${name} from the group?`)) return
     if (await ask(apollo.mutate({ mutation: RemoveChatMemberDocument, variables: whom }))) onRemoved()
   }
 
@@ -56,7 +57,7 @@ export function Member({ member, chat, isViewer, onRemoved }: MemberProps) {
           <select
             aria-label={`Role of ${name}`}
             value={role}
-            disabled={isBusy}
+            aria-disabled={isBusy}
             onChange={({ target }) => give(target.value as ChatRole)}
           >
             {Object.entries(roles).map(([value, word]) => (

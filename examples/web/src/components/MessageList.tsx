@@ -4,7 +4,7 @@ import { type ConversationQuery, MarkChatReadDocument, type MessageRowFragment }
 import { useLive, useOutgoing } from '../live/LiveProvider.tsx'
 import type { Outgoing } from '../live/outbox.ts'
 import { useIsVisible } from '../live/useIsVisible.ts'
-import { useJump } from '../live/useJump.ts'
+import { cancelJump, useJump } from '../live/useJump.ts'
 import { dayOf } from '../words.ts'
 import { MessageItem } from './MessageItem.tsx'
 import { OlderMessages } from './OlderMessages.tsx'
@@ -32,16 +32,19 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
   // The sequence of the first one that is drawn. It moves on at the end alone: nothing that is looked at goes away.
   const [from, setFrom] = useState(0)
   let messages = all.filter(({ sequence }) => sequence >= from)
-  if (isAtEnd && messages.length > 2 * drawn) {
+  // A message that is being gone to, however often to the same one.
+  const [goal, setGoal] = useState<{ readonly sequence: number } | null>(null)
+  const [isMissing, setMissing] = useState(false)
+  // Until one is there the end may be in sight still.
+  if (isAtEnd && goal === null && messages.length > 2 * drawn) {
     messages = messages.slice(-drawn)
     setFrom(messages[0]?.sequence ?? 0)
   }
-  // A message that is gone to, however often to the same one.
-  const [goal, setGoal] = useState<{ readonly sequence: number } | null>(null)
   const jump = useJump(chat.id, (sequence) => {
     setAtEnd(false)
     setFrom(Math.min(messages[0]?.sequence ?? 0, Math.max(0, sequence - above)))
     setGoal({ sequence })
+    setMissing(false)
   })
   const hidden = all.length - messages.length
   const showMore = () => setFrom(all[Math.max(0, hidden - drawn)]?.sequence ?? 0)
@@ -56,7 +59,10 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
   ])
   // The cache has it before the list does.
   const goesBackTo = chat.messages.pageInfo.hasPreviousPage ? (all[0]?.sequence ?? 0) : 0
-  const isMissing = useGoing(list, goal !== null && goesBackTo <= goal.sequence ? goal : null)
+  useGoing(list, goal !== null && goesBackTo <= goal.sequence ? goal : null, (isThere) => {
+    setGoal(null)
+    setMissing(!isThere)
+  })
   useMarkingRead(chat, last?.sequence ?? 0, isAtEnd && jump !== 'seeking')
   const lastRead = lastReadByOthers(chat, viewerId)
   // The newest one that was in sight; what is newer and not one's own is announced.
@@ -67,7 +73,13 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
     <div className="scroller">
       <ol className="messages" ref={list} aria-label="Messages" tabIndex={-1}>
         <li>
-          <OlderMessages chat={chat} list={list} hidden={hidden} onShowMore={showMore} />
+          <OlderMessages
+            chat={chat}
+            list={list}
+            hidden={hidden}
+            onShowMore={showMore}
+            isPaused={jump === 'seeking'}
+          />
         </li>
         {messages.map((message, index) => {
           const day = dayOf(message.createdAt)
@@ -92,7 +104,14 @@ export function MessageList({ chat, viewerId, onReply, onRewrite }: MessageListP
           <OutgoingItem key={each.clientMessageId} outgoing={each} onRewrite={onRewrite} />
         ))}
       </ol>
-      {jump === 'seeking' && <p className="jump">Going to the message…</p>}
+      {jump === 'seeking' && (
+        <p className="jump">
+          Going to the message…{' '}
+          <button type="button" className="link" onClick={() => cancelJump(chat.id)}>
+            Cancel
+          </button>
+        </p>
+      )}
       <div role="alert">
         {jump === 'failed' && <p className="jump">The message could not be loaded.</p>}
         {jump === null && isMissing && <p className="jump">The message is not there any more.</p>}
@@ -134,17 +153,14 @@ function useMarkingRead(chat: Chat, newest: number, isAtEnd: boolean): void {
   }, [markRead, chat.id, newest, isUnread, isAtEnd, isVisible, isLive])
 }
 
-/**
- * Brings a message into sight, and the focus to it, which shows it and reads it out.
- * @returns whether it is not there
- */
+/** Brings a message into sight, and the focus to it, which shows it and reads it out. */
 function useGoing(
   list: React.RefObject<HTMLOListElement | null>,
   goal: { readonly sequence: number } | null,
-): boolean {
-  const [isMissing, setMissing] = useState(false)
+  onGone: (isThere: boolean) => void,
+): void {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each goal.
   useEffect(() => {
-    setMissing(false)
     if (goal === null) return
     // After whatever else wants the focus in a chat that has just been opened.
     const frame = requestAnimationFrame(() => {
@@ -154,11 +170,10 @@ function useGoing(
       item?.setAttribute('tabindex', '-1')
       item?.addEventListener('blur', () => item.removeAttribute('tabindex'), { once: true })
       item?.focus({ preventScroll: true })
-      setMissing(item == null)
-      // Where nothing moves nobody else tells whether the end is in sight.
+      // Whether the end is in sight is to be known by then, and the browser tells of it later, if anything moves.
       list.current?.dispatchEvent(new Event('scroll'))
+      onGone(item != null)
     })
     return () => cancelAnimationFrame(frame)
   }, [list, goal])
-  return isMissing
 }

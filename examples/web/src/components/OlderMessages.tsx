@@ -9,10 +9,12 @@ interface OlderMessagesProps {
   /** How many are known that are not drawn. */
   readonly hidden: number
   readonly onShowMore: () => void
+  /** While all of them up to some message are on their way. */
+  readonly isPaused: boolean
 }
 
 /** Comes into sight at the top, and shows what is there of older messages, or fetches the page before. */
-export function OlderMessages({ chat, list, hidden, onShowMore }: OlderMessagesProps) {
+export function OlderMessages({ chat, list, hidden, onShowMore, isPaused }: OlderMessagesProps) {
   const apollo = useApolloClient()
   const mark = useRef<HTMLDivElement>(null)
   const [failed, setFailed] = useState(false)
@@ -24,7 +26,7 @@ export function OlderMessages({ chat, list, hidden, onShowMore }: OlderMessagesP
   const { hasPreviousPage, startCursor } = chat.messages.pageInfo
   // biome-ignore lint/correctness/useExhaustiveDependencies: after each load it looks again whether more is needed.
   useEffect(() => {
-    if ((hidden === 0 && (!hasPreviousPage || failed)) || mark.current === null) return
+    if ((hidden === 0 && (!hasPreviousPage || failed || isPaused)) || mark.current === null) return
     let loading = false
     const load = () => {
       if (loading) return
@@ -43,7 +45,7 @@ export function OlderMessages({ chat, list, hidden, onShowMore }: OlderMessagesP
     })
     observer.observe(mark.current)
     return () => observer.disconnect()
-  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list, hidden])
+  }, [apollo, chat.id, hasPreviousPage, startCursor, failed, loads, list, hidden, isPaused])
   return (
     <div ref={mark} className="older soft">
       {failed && hidden === 0 ? (

@@ -1,7 +1,12 @@
-import { useQuery } from '@apollo/client/react'
+import { useApolloClient, useQuery } from '@apollo/client/react'
 import { useEffect, useRef, useState } from 'react'
 import { codeOf } from '../apollo/links.ts'
-import { type ChatRowFragment, FindMessagesDocument, type FindMessagesQuery } from '../gql/graphql.ts'
+import {
+  type ChatRowFragment,
+  FindMessagesDocument,
+  type FindMessagesQuery,
+  type FindMessagesQueryVariables,
+} from '../gql/graphql.ts'
 import { answerOf } from '../live/outbox.ts'
 import { useRetryWhenLive } from '../live/useRetryWhenLive.ts'
 import { addressOf, follow, openChat } from '../route.ts'
@@ -9,7 +14,8 @@ import { agoOf, nameOf, titleOf } from '../words.ts'
 import { Dialog } from './Dialog.tsx'
 import { Field } from './Field.tsx'
 
-type Found = FindMessagesQuery['searchMessages']['edges'][number]
+type Page = FindMessagesQuery['searchMessages']
+type Found = Page['edges'][number]
 
 /** As long as the server takes, in characters. */
 const longest = 200
@@ -21,35 +27,38 @@ export function Search({ chat, onClose }: { chat: ChatRowFragment | null; onClos
   const [text, setText] = useState('')
   const query = useSettled(text.trim())
   const list = useRef<HTMLOListElement>(null)
-  const { data, previousData, error, loading, refetch, fetchMore } = useQuery(FindMessagesDocument, {
-    variables: { query, chatId: chat?.id ?? null },
+  const variables = { query, chatId: chat?.id ?? null }
+  const { data, previousData, error, loading, refetch } = useQuery(FindMessagesDocument, {
+    variables,
     skip: query === '',
     // It shows what was found when it was asked for, and nothing else needs that.
     fetchPolicy: 'no-cache',
   })
   const isMeaningless = codeOf(error) === 'VALIDATION_FAILED'
   useRetryWhenLive(query !== '' && error, refetch)
-  const found = query === '' || error ? undefined : (data ?? previousData)?.searchMessages
-  const edges = found?.edges ?? []
-  const { hasNextPage = false, endCursor = null } = found?.pageInfo ?? {}
+  const first = query === '' || error ? undefined : (data ?? previousData)?.searchMessages
+  const older = useOlder(first, variables)
+  const pages = [first, ...older.pages].filter((page) => page !== undefined)
+  const edges = pages.flatMap((page) => page.edges)
+  // Not of what another search has found, which is shown until this one's comes.
+  const hasNextPage = (data !== undefined && pages.at(-1)?.pageInfo.hasNextPage) ?? false
 
-  async function showMore(): Promise<void> {
-    await fetchMore({
-      variables: { after: endCursor },
-      updateQuery: (before, { fetchMoreResult: { searchMessages: more } }) => ({
-        ...before,
-        searchMessages: { ...more, edges: [...before.searchMessages.edges, ...more.edges] },
-      }),
-    })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each page that comes.
+  useEffect(() => {
+    const focused = document.activeElement
+    const isElsewhere = focused !== document.body && !list.current?.parentElement?.contains(focused)
+    if (older.pages.length === 0 || isElsewhere) return
     // The button may be gone by now: on with the first one that is new.
-    requestAnimationFrame(() => list.current?.querySelectorAll('a')[edges.length]?.focus())
-  }
+    const more = older.pages.at(-1)?.edges.length ?? 0
+    list.current?.querySelectorAll('a')[edges.length - more]?.focus()
+  }, [older.pages.length])
 
   const result = () => {
     if (query === '') return null
     if (isMeaningless) return 'Type a word to look for.'
     if (error) return answerOf(error) ?? 'The server cannot be reached: it is asked again when it can.'
-    if (loading || data === undefined) return 'Searching…'
+    if (loading || data === undefined || older.isBusy) return 'Searching…'
+    if (older.problem !== null) return older.problem
     if (edges.length === 0) return 'Nothing found.'
     return `${edges.length}${hasNextPage ? ' or more' : ''} found, newest first`
   }
@@ -78,13 +87,47 @@ export function Search({ chat, onClose }: { chat: ChatRowFragment | null; onClos
           ))}
         </ol>
         {hasNextPage && (
-          <button type="button" className="link" onClick={() => void showMore().catch(() => {})}>
+          <button
+            type="button"
+            className="link"
+            aria-disabled={older.isBusy}
+            onClick={() => void older.fetch()}
+          >
             Older ones
           </button>
         )}
       </div>
     </Dialog>
   )
+}
+
+/** The pages behind the first one of a search, of which they are forgotten with it. */
+function useOlder(first: Page | undefined, variables: FindMessagesQueryVariables) {
+  const apollo = useApolloClient()
+  const nothing = { of: first, pages: [] as readonly Page[], isBusy: false, problem: null as string | null }
+  const [latest, setLatest] = useState(nothing)
+  const current = latest.of === first ? latest : nothing
+  const { pages, isBusy, problem } = current
+
+  async function fetch(): Promise<void> {
+    const after = (pages.at(-1) ?? first)?.pageInfo.endCursor
+    if (isBusy || after == null) return
+    const asked = { ...current, isBusy: true, problem: null }
+    const answered = (answer: Partial<typeof nothing>) =>
+      setLatest((now) => (now === asked ? { ...current, problem: null, ...answer } : now))
+    setLatest(asked)
+    try {
+      const { data } = await apollo.query({
+        query: FindMessagesDocument,
+        variables: { ...variables, after },
+        fetchPolicy: 'no-cache',
+      })
+      answered(data === undefined ? {} : { pages: [...pages, data.searchMessages] })
+    } catch (error) {
+      answered({ problem: answerOf(error) ?? 'The server cannot be reached. Try again in a moment.' })
+    }
+  }
+  return { pages, isBusy, problem, fetch }
 }
 
 function FoundMessage(props: { edge: Found; isEverywhere: boolean; onOpen: () => void }) {

@@ -32,6 +32,9 @@ export function SignIn({ hasEnded }: { hasEnded: boolean }) {
   const unanswered = useRef<string | null>(null)
 
   const form = useRef<HTMLFormElement>(null)
+  useEffect(() => {
+    if (hasEnded) form.current?.querySelector('input')?.focus()
+  }, [hasEnded])
   // To the first field that has something to mend.
   useEffect(() => {
     if (failure !== null || missing.length > 0)

@@ -9,6 +9,7 @@ import { createStore } from './store.ts'
 import { createTyping, type Typing } from './typing.ts'
 
 interface Live {
+  readonly parley: Parley
   readonly status: LiveStatus
   readonly typing: Typing
   readonly outbox: Outbox
@@ -60,7 +61,7 @@ export function LiveProvider(props: { parley: Parley; userId: string; children: 
       if (data) typing.set(data.typing.chat.id, data.typing.user, data.typing.isTyping)
     },
   })
-  const value = { status: useSyncExternalStore(status.watch, status.read), typing, outbox }
+  const value = { parley, status: useSyncExternalStore(status.watch, status.read), typing, outbox }
   return (
     <LiveContext value={value}>
       {children}

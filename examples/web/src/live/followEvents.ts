@@ -24,7 +24,7 @@ const gatherMost = 250
  * over lost connections, each once. Where the log does not reach back far enough the state is fetched again.
  *
  * Every list in the cache was asked for after the place that is followed from was told: so whatever a list has not got is
- * in an event to come, and it does not matter which comes first.
+ * in an event. Where that event has come before the list, it is applied again once the list is there (apollo/replay.ts).
  */
 export function followEvents(parley: Parley, follower: Follower): () => void {
   const { apollo, socket } = parley
@@ -46,6 +46,7 @@ export function followEvents(parley: Parley, follower: Follower): () => void {
     const last = events.at(-1)
     if (last === undefined || stopped) return
     applyEvents(apollo.cache, events)
+    parley.noteEvents(events)
     cursor = last.cursor
     for (const event of events) {
       if (event.__typename === 'CaughtUp') tell('live')
