@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis)('live updates between processes with REDIS_URL', () =
   }
 
   // A second of the outage's, one in which a sign of typing waits for its turn, and a busy machine's.
-  const bound = 5_000
+  const bound = 3_000
 
   test.each([
     ['is stopped', () => redis.stop(), () => redis.start()],
