@@ -29,4 +29,4 @@ EXPOSE 4000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/ready`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 # Node reaps nothing of its own; `init: true` in the compose file gives it a parent that does.
-CMD ["node", "--enable-source-maps", "dist/main.js", "serve"]
+CMD ["node", "--disallow-code-generation-from-strings", "--enable-source-maps", "dist/main.js", "serve"]

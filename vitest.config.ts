@@ -42,6 +42,8 @@ const project: ProjectConfig = {
   },
   test: {
     pool: 'forks',
+    // Tests run servers in their own process, and no server may turn text into code.
+    execArgv: ['--disallow-code-generation-from-strings'],
     // So much that only what hangs takes it, on a busy machine, too: how long something may take is for tests to say.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { noCodeGeneration } from '../src/cli/code-generation.ts'
 import { startEmbeddedPostgres } from '../src/db/embedded.ts'
 import { migrate } from '../src/db/migrations.ts'
 import { seedBulk } from '../src/seed/bulk.ts'
@@ -127,7 +128,7 @@ function createClient(url: string, token?: string) {
 }
 
 async function startServer(databaseUrl: string): Promise<{ child: ChildProcess; url: string }> {
-  const child = spawn(process.execPath, ['dist/main.js', 'serve'], {
+  const child = spawn(process.execPath, [noCodeGeneration, 'dist/main.js', 'serve'], {
     env: {
       PATH: process.env['PATH'],
       NODE_ENV: 'production',

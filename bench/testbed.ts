@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { noCodeGeneration } from '../src/cli/code-generation.ts'
 import { parseIdOf } from '../src/core/ids.ts'
 import { startEmbeddedPostgres } from '../src/db/embedded.ts'
 import { migrate } from '../src/db/migrations.ts'
@@ -87,7 +88,7 @@ export async function startParley(
   env: Record<string, string>,
 ): Promise<{ graphql: string; pid: number | undefined; stop: () => Promise<void> }> {
   const port = await freePort()
-  const child = await startServer(['dist/main.js', 'serve'], 'listening|ready|Parley', {
+  const child = await startServer([noCodeGeneration, 'dist/main.js', 'serve'], 'listening|ready|Parley', {
     NODE_ENV: 'production',
     DATABASE_URL: databaseUrl,
     JWT_SECRET: secret,

@@ -14,10 +14,14 @@ if (printed !== readFileSync('schema.graphql', 'utf8')) {
 }
 
 const dataDir = mkdtempSync(join(tmpdir(), 'parley-build-'))
-const server = spawn(process.execPath, ['--enable-source-maps', 'dist/main.js', 'serve'], {
-  env: { ...process.env, DATABASE_URL: '', DATA_DIR: dataDir, PORT: '0', WORKERS: '2' },
-  stdio: ['ignore', 'pipe', 'inherit'],
-})
+const server = spawn(
+  process.execPath,
+  ['--disallow-code-generation-from-strings', '--enable-source-maps', 'dist/main.js', 'serve'],
+  {
+    env: { ...process.env, DATABASE_URL: '', DATA_DIR: dataDir, PORT: '0', WORKERS: '2' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  },
+)
 const ended = once(server, 'exit')
 let output = ''
 for await (const data of server.stdout) {

@@ -1,6 +1,7 @@
 import { parseConfig } from '../config.ts'
 import { StartupError } from '../db/startup-error.ts'
 import { readEnvironment } from '../environment.ts'
+import { forbidCodeGeneration } from './code-generation.ts'
 
 const usage = `Usage: npm run parley -- <command>
 
@@ -27,8 +28,10 @@ export async function runCommand(command: string | undefined, args: readonly str
     throw new StartupError(`${command} takes no arguments\n\n${usage}`)
   switch (command) {
     case 'serve':
+      forbidCodeGeneration()
       return (await import('./serve.ts')).serve(parseConfig(readEnvironment()), readEnvironment())
     case 'worker':
+      forbidCodeGeneration()
       return (await import('./worker.ts')).work()
     case 'migrate':
       return (await import('./migrate.ts')).migrateDatabase(parseConfig(readEnvironment(), 'maintain'))

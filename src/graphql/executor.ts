@@ -1,15 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import {
-  createSourceEventStream,
-  type DocumentNode,
-  type ExecutionArgs,
-  type ExecutionResult,
-  execute,
-  GraphQLError,
-  type GraphQLSchema,
-  getOperationAST,
-} from 'graphql'
-import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
+import { createSourceEventStream, type ExecutionArgs, type ExecutionResult, execute } from 'graphql'
 import type { Following } from '../events/follow.ts'
 
 /** How often an event is tried that fails although there is a database, over about 1.5 s. */
@@ -17,14 +7,7 @@ const eventAttempts = 6
 /** Between attempts at the most, in milliseconds. */
 const longestPauseMs = 1_000
 
-/** How often a document runs interpreted before it is compiled: what comes once is not worth it. */
-const compileAfter = 2
-
-/**
- * Runs operations: interpreted at first, compiled to JavaScript once a document proves to come again,
- * which it does from every real client. Compiled documents live as long as the parser's cache keeps
- * the document.
- */
+/** Runs operations. */
 export interface Executor {
   execute(args: ExecutionArgs): Promise<ExecutionResult> | ExecutionResult
   /**
@@ -48,79 +31,21 @@ export interface Executor {
 
 export type Failure = 'unavailable' | 'internal'
 
-type Runner = (args: ExecutionArgs) => Promise<ExecutionResult> | ExecutionResult
-
-export function createExecutor(schema: GraphQLSchema, options: { compileAfter?: number } = {}): Executor {
-  const threshold = options.compileAfter ?? compileAfter
-  const uses = new WeakMap<DocumentNode, Map<string, { count: number; runner: Runner }>>()
-
-  function runnerOf({ document, operationName }: ExecutionArgs): Runner {
-    const operations = uses.get(document) ?? new Map<string, { count: number; runner: Runner }>()
-    uses.set(document, operations)
-    const name = operationName ?? ''
-    const use = operations.get(name) ?? { count: 0, runner: execute }
-    operations.set(name, use)
-    if (use.count++ === threshold) use.runner = compile(document, name)
-    return use.runner
-  }
-
-  function compile(document: DocumentNode, operationName: string): Runner {
-    const compiled = compileQuery(schema, document, operationName === '' ? undefined : operationName, {
-      customJSONSerializer: false,
-    })
-    if (!isCompiledQuery(compiled)) return execute
-    const runCompiled = run(compiled, document)
-    // A variable with a default may stand where null may not; compiled code takes null for false there.
-    const defaulted = (
-      getOperationAST(document, operationName === '' ? undefined : operationName)?.variableDefinitions ?? []
-    )
-      .filter((each) => each.defaultValue !== undefined)
-      .map((each) => each.variable.name.value)
-    return (args) =>
-      defaulted.some((name) => args.variableValues?.[name] === null) ? execute(args) : runCompiled(args)
-  }
-
-  function run(compiled: CompiledQuery, document: DocumentNode): Runner {
-    return async ({ rootValue, contextValue, variableValues }) => {
-      const result = (await compiled.query(rootValue, contextValue, variableValues)) as ExecutionResult
-      return result.errors === undefined
-        ? result
-        : { ...result, errors: result.errors.map((error) => located(error, document)) }
-    }
-  }
-
+export function createExecutor(): Executor {
   return {
-    execute: (args) => runnerOf(args)(args),
+    execute,
     async subscribe(args, finish, failed, gone, cost) {
       const events = await createSourceEventStream(args)
       if (!(Symbol.asyncIterator in events)) return finish(events)
-      const runner = runnerOf(args)
       const size = Math.max(1, Math.min(groupSize, Math.floor(groupCost / cost)))
       return mapInGroups(
         events as Source<unknown>,
         size,
-        async (event) => finish(await runner({ ...args, rootValue: event })),
+        async (event) => finish(await execute({ ...args, rootValue: event })),
         { gone, failed },
       )
     },
   }
-}
-
-/** Compiled documents tell the locations of an error and not its nodes; whoever copies an error needs either those or these. */
-function located(error: GraphQLError, document: DocumentNode): GraphQLError {
-  const source = document.loc?.source
-  if (error.nodes !== undefined || error.locations === undefined || source === undefined) return error
-  const lines = source.body.split(/\r\n|[\n\r]/g)
-  const positions = error.locations.map(({ line, column }) =>
-    lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, column - 1),
-  )
-  return new GraphQLError(error.message, {
-    source,
-    positions,
-    path: error.path ?? null,
-    originalError: error.originalError ?? null,
-    extensions: error.extensions,
-  })
 }
 
 /** How many events of one subscription are worked on at a time at the most, and what they may cost together. */

@@ -51,7 +51,7 @@ export function usePipeline(options: {
 }): Plugin<TransportContext> {
   const { metrics } = options
   const extraRules = options.introspection ? [] : [NoSchemaIntrospectionCustomRule]
-  const executor = createExecutor(options.schema)
+  const executor = createExecutor()
   const mask = (error: unknown, context: TransportContext) =>
     toClientError(error, { requestId: context.requestId, logger: options.logger })
 

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { noCodeGeneration } from '../../src/cli/code-generation.ts'
 import { freePort } from '../testkit/redis.ts'
 
 /** The processes under test, each on a port that it keeps. */
@@ -175,7 +176,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
 function launch(member: Member, options: FleetOptions): ChildProcess {
   const output = openSync(join(options.folder, `${member.name.replace(' ', '-')}.log`), 'a')
   const { PATH = '' } = process.env
-  const child = spawn(process.execPath, [options.main, 'serve'], {
+  const child = spawn(process.execPath, [noCodeGeneration, options.main, 'serve'], {
     cwd: root,
     // A group of its own: Ctrl-C is for this program, which ends them in order.
     detached: true,

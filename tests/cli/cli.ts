@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
+import { noCodeGeneration } from '../../src/cli/code-generation.ts'
 
 const source = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -27,14 +28,17 @@ export interface RunOptions {
   readonly shell?: string
   /** Run the sources, as `npm start` does, rather than what is built of them. @default false */
   readonly sources?: boolean
+  /** Leave out the option that the server insists on. @default false */
+  readonly mayGenerateCode?: boolean
 }
 
 /** Runs the command line in a process of its own, which knows of the environment only what it is given. */
 export function run(args: readonly string[], options: RunOptions = {}): Run {
+  const flags = options.mayGenerateCode ? [] : [noCodeGeneration]
   const program = options.sources
     ? ['--import', import.meta.resolve('tsx'), source]
     : [join(inject('builtDir'), 'main.js')]
-  const command = [process.execPath, ...program, ...args]
+  const command = [process.execPath, ...flags, ...program, ...args]
   const [executable = '', ...rest] =
     options.shell === undefined ? command : ['sh', '-c', options.shell, 'sh', ...command]
   const { PATH = '', HOME = '' } = process.env

@@ -32,6 +32,12 @@ test.each([
   expect(stderr).toMatch(words)
 })
 
+test('serve refuses to start in a process that could turn text into code', async () => {
+  const { code, stdout, stderr } = await run(['serve'], { mayGenerateCode: true }).ended
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+  expect(stderr).toContain('--disallow-code-generation-from-strings')
+})
+
 test('seed with a bad option is refused in one line', async () => {
   const { code, stdout, stderr } = await run(['seed', '--users', 'many']).ended
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })

@@ -19,6 +19,9 @@ import { type JourneyClient, only, takeJourney } from './journey.ts'
 import { connectLive } from './live.ts'
 import { payload } from './payload.ts'
 
+// Where urql finds no Web Crypto as in a browser it looks for Node's by `Function`, which tests run without.
+vi.hoisted(() => vi.stubGlobal('self', { crypto: globalThis.crypto }))
+
 // It waits for tokens to end, twice and more.
 vi.setConfig({ testTimeout: 60_000 })
 

@@ -4,10 +4,13 @@ import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { Client, fetchExchange, subscriptionExchange } from '@urql/core'
 import { persistedExchange } from '@urql/exchange-persisted'
 import { filter, firstValueFrom } from 'rxjs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { manifestFolder } from '../testkit/manifests.ts'
 import { hashOf } from '../testkit/transports.ts'
+
+// Where urql finds no Web Crypto as in a browser it looks for Node's by `Function`, which tests run without.
+vi.hoisted(() => vi.stubGlobal('self', { crypto: globalThis.crypto }))
 
 const inManifest = 'query InManifest {\n  viewer {\n    email\n    __typename\n  }\n}'
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { inject } from 'vitest'
 import type { AppOptions } from '../../src/app.ts'
+import { noCodeGeneration } from '../../src/cli/code-generation.ts'
 import { testSecret } from './app.ts'
 
 /** A Parley in a process of its own, to be killed. */
@@ -24,7 +25,7 @@ export async function startAppProcess(
     const config = parseConfig({ PORT: '0', LOG_LEVEL: 'error', RATE_LIMITS: 'off' })
     const app = await startApp({ config, ...${JSON.stringify(options)} })
     console.log(app.url)`
-  const args = ['--input-type=module', '-e', script]
+  const args = [noCodeGeneration, '--input-type=module', '-e', script]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)

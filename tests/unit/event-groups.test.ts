@@ -38,7 +38,7 @@ async function follow(
   options: { failsAt?: number; goneAt?: number; cost?: number; isAwayAt?: (event: unknown) => boolean } = {},
 ) {
   const eventOf = ({ data }: ExecutionResult) => data?.['event']
-  const results = await createExecutor(schema).subscribe(
+  const results = await createExecutor().subscribe(
     { schema, document, rootValue: { event: () => source } },
     (result) => result,
     (result) => {
