@@ -4,6 +4,7 @@ import type { Parts } from '../core/parts.ts'
 import type { Database } from '../db/client.ts'
 import type { Online } from '../features/presence/online.ts'
 import type { Services } from '../graphql/context.ts'
+import { createOperationRunner } from '../graphql/operation/runner.ts'
 import type { PersistedOperations } from '../graphql/persisted/operations.ts'
 import { createSchema } from '../graphql/schema.ts'
 import { createClientAddresses } from '../http/client-address.ts'
@@ -23,7 +24,7 @@ export interface Transports {
   readonly sockets: WebSocketServer
 }
 
-/** The ways in: HTTP with its event streams, and WebSockets, which run operations by the same Yoga. */
+/** The ways in: HTTP with its event streams, and WebSockets, which run operations by the same runner. */
 export function createTransports(options: {
   services: Services
   operations: PersistedOperations
@@ -39,7 +40,7 @@ export function createTransports(options: {
 }): Transports {
   const { services, operations, online, config, metrics, parts, heartbeatMs } = options
   const { store, feed, logger } = services
-  const yoga = createYogaServer({
+  const runner = createOperationRunner({
     schema: createSchema(),
     services,
     operations,
@@ -48,7 +49,6 @@ export function createTransports(options: {
     metrics,
   })
   const common = {
-    yoga,
     authenticator: services.auth.authenticator,
     addressOf: createClientAddresses({ trustedProxies: config.trustedProxies, logger }),
     origins: createOrigins(config.corsOrigins),
@@ -58,6 +58,7 @@ export function createTransports(options: {
   }
   const http = createHttpServer({
     ...common,
+    yoga: createYogaServer({ runner, logger }),
     findUnreadiness: () => findUnreadiness(options.database, feed),
     sendExport: createExportSender({
       store,
@@ -73,7 +74,7 @@ export function createTransports(options: {
   const sockets = createWebSocketServer({
     ...common,
     server: http.server,
-    operations,
+    runner,
     path: graphqlPath,
     feed,
   })

@@ -8,6 +8,7 @@ import {
   GraphQLInt,
   type GraphQLSchema,
   getNullableType,
+  getVariableValues,
   isInputType,
   isListType,
   isNonNullType,
@@ -22,9 +23,10 @@ import {
 import { printable } from '../core/printable.ts'
 import { readRegularFile } from '../core/regular-file.ts'
 import { StartupError } from '../db/startup-error.ts'
-import { costOf } from '../graphql/cost.ts'
-import { parseWithinLimits, validateWithinLimits } from '../graphql/documents.ts'
-import { maxCost } from '../graphql/limits.ts'
+import { prepareCost } from '../graphql/operation/cost.ts'
+import { parseWithinLimits, validateWithinLimits } from '../graphql/operation/documents.ts'
+import { maxCost } from '../graphql/operation/limits.ts'
+import { fragmentsOf } from '../graphql/operation/plan.ts'
 import {
   describeEntry,
   findManifests,
@@ -177,13 +179,13 @@ function checkCost(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): GraphQLError[] {
-  const cost = costOf({
+  const { coerced, errors } = getVariableValues(
     schema,
-    document,
-    operationName: operation.name?.value ?? null,
-    contextValue: {},
-    variableValues: cheapestVariables(schema, operation),
-  })
+    operation.variableDefinitions ?? [],
+    cheapestVariables(schema, operation),
+  )
+  if (errors !== undefined) throw errors[0]
+  const cost = prepareCost(schema, fragmentsOf(document), operation)(coerced)
   if (cost <= maxCost) return []
   const message = `The operation costs ${cost} at the least, and ${maxCost} is the limit.`
   return [new GraphQLError(message, { nodes: operation })]

@@ -1,49 +1,51 @@
 /** A map of bounded size, which drops what was not asked for the longest. */
 export interface Lru<Value> {
   get(key: string): Value | undefined
+  /** Setting a value again weighs it anew. */
   set(key: string, value: Value): void
 }
 
 export interface LruBounds<Value> {
-  readonly entries: number
+  /** @default no bound */
+  readonly entries?: number
   /** What all values may weigh together. @default no bound */
   readonly weight?: number
-  /** @default nothing */
+  /** Asked when a value is set. @default nothing */
   readonly weigh?: (value: Value) => number
 }
 
 /** @param bounds how many entries it holds, or that and what they may weigh */
 export function createLru<Value>(bounds: number | LruBounds<Value>): Lru<Value> {
   const {
-    entries,
+    entries = Number.POSITIVE_INFINITY,
     weight = Number.POSITIVE_INFINITY,
     weigh = () => 0,
   }: LruBounds<Value> = typeof bounds === 'number' ? { entries: bounds } : bounds
-  const values = new Map<string, Value>()
+  const kept = new Map<string, { readonly value: Value; readonly weight: number }>()
   let total = 0
 
   function drop(key: string): void {
-    const value = values.get(key)
-    if (value === undefined) return
-    values.delete(key)
-    total -= weigh(value)
+    const entry = kept.get(key)
+    if (entry === undefined) return
+    kept.delete(key)
+    total -= entry.weight
   }
 
   return {
     get(key) {
-      const value = values.get(key)
-      if (value !== undefined) {
-        values.delete(key)
-        values.set(key, value)
-      }
-      return value
+      const entry = kept.get(key)
+      if (entry === undefined) return undefined
+      kept.delete(key)
+      kept.set(key, entry)
+      return entry.value
     },
     set(key, value) {
       drop(key)
-      values.set(key, value)
-      total += weigh(value)
-      for (const oldest of values.keys()) {
-        if (values.size <= entries && total <= weight) break
+      const entry = { value, weight: weigh(value) }
+      kept.set(key, entry)
+      total += entry.weight
+      for (const oldest of kept.keys()) {
+        if (kept.size <= entries && total <= weight) break
         drop(oldest)
       }
     },

@@ -1,14 +1,14 @@
 import type { ServerResponse } from 'node:http'
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
-import type { TransportContext } from '../graphql/pipeline.ts'
+import type { Caller } from '../graphql/operation/caller.ts'
 import { plainResult } from './result.ts'
 
 /** After so many heartbeats in which a client has taken nothing of what waits for it, it counts as gone. */
 export const stalledBeats = 5
 
 /** An operation over HTTP. */
-export interface HttpContext extends TransportContext {
+export interface HttpContext extends Caller {
   /** Whether the client takes server-sent events. */
   readonly acceptsEvents: boolean
   /** Receives the results of a subscription, to be sent as they come. */
@@ -16,18 +16,11 @@ export interface HttpContext extends TransportContext {
 }
 
 /**
- * Hands the results of a subscription over instead of making a web stream of them, where the client accepts one:
- * events go out by Node's own response, which tells when a client does not keep up.
+ * Hands the results of a subscription over instead of making a web stream of them: events go out by Node's own
+ * response, which tells when a client does not keep up.
  */
 export function useEventStreams(): Plugin<object, HttpContext> {
   return {
-    onSubscribe({ args, setResultAndStopExecution }) {
-      const { acceptsEvents } = args.contextValue as Partial<HttpContext>
-      if (acceptsEvents !== false) return
-      const message = 'Subscriptions go over WebSocket, or are asked for with `Accept: text/event-stream`.'
-      const extensions = { code: 'NOT_ACCEPTABLE', http: { status: 406 } }
-      setResultAndStopExecution({ errors: [new GraphQLError(message, { extensions })] })
-    },
     onResultProcess({ result, resultProcessor, serverContext, setResultProcessor }) {
       if (!(Symbol.asyncIterator in result) || resultProcessor === undefined) return
       const { takeResults } = serverContext

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { uuidv7 } from '../core/ids.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { anonymous } from '../features/auth/viewer.ts'
-import type { TransportContext } from '../graphql/pipeline.ts'
+import type { Caller } from '../graphql/operation/caller.ts'
 
 const bearer = /^Bearer +([\w.~+/-]+=*) *$/i
 
@@ -17,8 +17,8 @@ export async function authenticate(
   authenticator: Authenticator,
   authorization: unknown,
   request: IncomingMessage,
-  transport: Pick<TransportContext, 'closesWithSession' | 'resumeAfter' | 'clientAddress'>,
-): Promise<TransportContext> {
+  transport: Pick<Caller, 'closesWithSession' | 'resumeAfter' | 'clientAddress'>,
+): Promise<Caller> {
   const base = {
     ...transport,
     requestId: requestIdOf(request),

@@ -258,8 +258,9 @@ export function speakProtocol(options: {
 /** The package asks for a text even where an id stands in its place: then it is taken for empty. */
 function readMessage(data: string): Message {
   const message = JSON.parse(data)
-  const { query, documentId, doc_id: docId, extensions } = Object(message?.payload)
-  if (query == null && (documentId ?? docId ?? extensions?.persistedQuery) != null) message.payload.query = ''
+  const { query, documentId, doc_id: docId, id, extensions } = Object(message?.payload)
+  if (query == null && (documentId ?? docId ?? id ?? extensions?.persistedQuery) != null)
+    message.payload.query = ''
   return parseMessage(message)
 }
 

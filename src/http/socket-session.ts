@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator, TokenProblem } from '../features/auth/sessions.ts'
 import type { Viewer } from '../features/auth/viewer.ts'
-import type { TransportContext } from '../graphql/pipeline.ts'
+import type { Caller } from '../graphql/operation/caller.ts'
 import { authenticate, type OnConnected } from './request.ts'
 import { type Payload, type SocketConnection, tryAgainLater } from './socket-protocol.ts'
 
@@ -14,7 +14,7 @@ export const renewalGraceMs = 5_000
 /** Who is on a socket, and until when. */
 export interface SocketSession {
   /** Null until the client has said who it is. */
-  readonly transport: TransportContext | null
+  readonly transport: Caller | null
   /** @returns what to tell the client; null where the socket was closed instead */
   connect(payload: Payload): Promise<Payload | null>
   /**
@@ -40,7 +40,7 @@ export function createSocketSession(options: {
   logger: Logger
 }): SocketSession {
   const { socket, connection, request, authenticator, socketsOfSession, logger } = options
-  let transport: TransportContext | null = null
+  let transport: Caller | null = null
   let expiry: NodeJS.Timeout | undefined
   let renewals = 0
   /** The token has ended, and a renewal decides. */
@@ -61,7 +61,7 @@ export function createSocketSession(options: {
   }
 
   /** Null where that cannot be found out now. */
-  async function identify(authorization: unknown): Promise<TransportContext | null> {
+  async function identify(authorization: unknown): Promise<Caller | null> {
     try {
       return await authenticate(authenticator, authorization, request, {
         closesWithSession: true,
@@ -126,7 +126,7 @@ export function createSocketSession(options: {
     return renew(transport, found)
   }
 
-  function renew(current: TransportContext, found: TransportContext | null): Payload | null {
+  function renew(current: Caller, found: Caller | null): Payload | null {
     if (found === null) {
       if (overdue && renewals === 0) return forbid('Token expired')
       return { authorization: { code: 'SERVICE_UNAVAILABLE' } }

@@ -1,15 +1,13 @@
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type DocumentNode, GraphQLError, getOperationAST } from 'graphql'
 import type { SubscribePayload } from 'graphql-ws'
 import { type ServerOptions, type WebSocket, WebSocketServer as WsServer } from 'ws'
 import type { Logger } from '../core/logger.ts'
 import type { Feed } from '../events/feed.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
-import { toClientError } from '../graphql/mask.ts'
-import type { PersistedOperations } from '../graphql/persisted/operations.ts'
-import type { TransportContext } from '../graphql/pipeline.ts'
+import { toClientError } from '../graphql/operation/client-errors.ts'
+import type { OperationRunner, Outcome } from '../graphql/operation/runner.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
 import type { OnConnected } from './request.ts'
@@ -22,7 +20,9 @@ import {
   tryAgainLater,
 } from './socket-protocol.ts'
 import { createSocketSession, type SocketSession, type SocketsOfSession } from './socket-session.ts'
-import type { Yoga } from './yoga.ts'
+
+/** A socket carries operations of every kind. */
+const abilities = { mutations: true, streams: true }
 
 /** The standard client comes back after it. */
 const serviceRestart = 1012
@@ -38,13 +38,11 @@ export interface WebSocketServer {
 }
 
 /**
- * `graphql-transport-ws` on the GraphQL path. Every operation goes through the same pipeline as over
- * HTTP; a socket lives no longer than the newest token that came over it and the session behind that.
+ * `graphql-transport-ws` on the GraphQL path. Operations are run by the same runner as over HTTP; a socket lives no longer than the newest token that came over it and the session behind that.
  */
 export function createWebSocketServer(options: {
   server: Server
-  yoga: Yoga
-  operations: PersistedOperations
+  runner: OperationRunner
   path: string
   origins: Origins
   authenticator: Authenticator
@@ -55,7 +53,7 @@ export function createWebSocketServer(options: {
   /** Between pings, in milliseconds. */
   heartbeatMs: number
 }): WebSocketServer {
-  const { server, origins, authenticator, feed, logger, heartbeatMs } = options
+  const { server, runner, origins, authenticator, feed, logger, heartbeatMs } = options
   const socketOptions: ServerOptions & { closeTimeout: number } = {
     noServer: true,
     maxPayload: socketLimits.messageBytes,
@@ -116,7 +114,7 @@ export function createWebSocketServer(options: {
     } catch (error) {
       return [toClientError(error, { requestId, logger })]
     }
-    return start(options, transport, payload)
+    return toAnswer(await runner.run(payload, transport, abilities))
   }
 
   const stopListening = feed.onSessionRevoked((sessionId) => {
@@ -170,43 +168,10 @@ function refuse(socket: Duplex, status: string): void {
 }
 
 /**
- * Runs an operation as far as its first result. A request that fails as a whole (parse, validation,
- * limits, a subscription that cannot start) returns errors, which become one `error` message; the
- * socket lives on.
+ * A request that fails as a whole (parse, validation, limits, a subscription that cannot start) is answered with
+ * errors, which become one `error` message; the socket lives on.
  */
-async function start(
-  { yoga, operations }: { yoga: Yoga; operations: PersistedOperations },
-  transport: TransportContext,
-  payload: SubscribePayload,
-): Promise<Answer> {
-  let document: DocumentNode
-  let enveloped: ReturnType<Yoga['getEnveloped']>
-  const params = { ...payload }
-  try {
-    const resolution = await operations.resolve(payload, transport)
-    if (resolution !== null) params.query = resolution.text
-    enveloped = yoga.getEnveloped({ ...transport, onValid: resolution?.onValid, params } as never)
-    document = enveloped.parse(params.query)
-  } catch (error) {
-    if (error instanceof GraphQLError) return [error]
-    throw error
-  }
-  const { schema, validate, contextFactory, execute, subscribe } = enveloped
-  const errors = validate(schema, document)
-  if (errors.length > 0) return errors
-  const operation = getOperationAST(document, params.operationName)
-  if (operation == null) {
-    const extensions = { code: 'OPERATION_RESOLUTION_FAILURE' }
-    return [new GraphQLError('Could not determine what operation to execute.', { extensions })]
-  }
-  const args = {
-    schema,
-    document,
-    operationName: params.operationName ?? null,
-    variableValues: params.variables ?? null,
-    contextValue: await contextFactory(),
-  }
-  const result = await (operation.operation === 'subscription' ? subscribe(args) : execute(args))
-  if (Symbol.asyncIterator in result || 'data' in result) return result
-  return result.errors ?? []
+function toAnswer(outcome: Outcome): Answer {
+  if (Symbol.asyncIterator in outcome || 'data' in outcome) return outcome
+  return outcome.errors ?? []
 }

@@ -1,7 +1,7 @@
 import { parse, ValidationContext, validate } from 'graphql'
 import type { Client } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { DocumentLimitsRule } from '../../src/graphql/limits.ts'
+import { DocumentLimitsRule } from '../../src/graphql/operation/limits.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import type { Data } from '../testkit/client.ts'

@@ -1,9 +1,5 @@
-import { buildSchema, type ExecutionResult, parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { createExecutor } from '../../src/graphql/executor.ts'
-
-const schema = buildSchema('type Query { a: Int } type Subscription { event: Int }')
-const document = parse('subscription { event }')
+import { mapEvents } from '../../src/graphql/operation/subscription.ts'
 
 /** Events that are all there at once. */
 function createSource(count: number) {
@@ -33,23 +29,24 @@ function createSource(count: number) {
   return source
 }
 
-async function follow(
+interface Result {
+  readonly event: number
+}
+
+function follow(
   source: ReturnType<typeof createSource>,
-  options: { failsAt?: number; goneAt?: number; cost?: number; isAwayAt?: (event: unknown) => boolean } = {},
+  options: { failsAt?: number; goneAt?: number; cost?: number; isAwayAt?: (event: number) => boolean } = {},
 ) {
-  const eventOf = ({ data }: ExecutionResult) => data?.['event']
-  const results = await createExecutor().subscribe(
-    { schema, document, rootValue: { event: () => source } },
-    (result) => result,
-    (result) => {
-      if (options.isAwayAt?.(eventOf(result))) return 'unavailable'
-      return eventOf(result) === options.failsAt ? 'internal' : null
+  const results = mapEvents<Result, Result>(source, {
+    cost: options.cost ?? 1,
+    map: async (event) => event,
+    isGone: ({ event }) => event === options.goneAt,
+    failureOf({ event }) {
+      if (options.isAwayAt?.(event)) return 'unavailable'
+      return event === options.failsAt ? 'internal' : null
     },
-    (result) => eventOf(result) === options.goneAt,
-    options.cost ?? 1,
-  )
-  if (!(Symbol.asyncIterator in results)) throw new Error('no stream')
-  return { next: async () => (await results.next()).value?.data?.['event'], results }
+  })
+  return { next: async () => (await results.next()).value?.event, results }
 }
 
 test('what is ready is worked on together, as far as its cost allows, and handed over in order', async () => {
@@ -60,7 +57,7 @@ test('what is ready is worked on together, as far as its cost allows, and handed
     [10_000, 1],
   ] as const) {
     const source = createSource(7)
-    const { next } = await follow(source, { cost })
+    const { next } = follow(source, { cost })
     const seen = []
     for (let i = 0; i < 8; i++) seen.push(await next())
     expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, undefined])
@@ -69,13 +66,13 @@ test('what is ready is worked on together, as far as its cost allows, and handed
 })
 
 test('what is gone is left out', async () => {
-  const { next } = await follow(createSource(3), { goneAt: 2 })
+  const { next } = follow(createSource(3), { goneAt: 2 })
   expect([await next(), await next(), await next()]).toEqual([1, 3, undefined])
 })
 
 test('an event that goes on failing ends the stream and its source: nothing behind it is handed over', async () => {
   const source = createSource(5)
-  const { next, results } = await follow(source, { failsAt: 3 })
+  const { next, results } = follow(source, { failsAt: 3 })
   expect([await next(), await next()]).toEqual([1, 2])
   await expect(results.next()).rejects.toThrow('could not be handed over')
   expect(source.returned).toBe(true)
@@ -85,14 +82,14 @@ test('an event that goes on failing ends the stream and its source: nothing behi
 test('while the database is away an event waits, longer than a failure of another kind is put up with', async () => {
   const source = createSource(3)
   let attempts = 0
-  const { next } = await follow(source, { isAwayAt: (event) => event === 2 && ++attempts < 8 })
+  const { next } = follow(source, { isAwayAt: (event) => event === 2 && ++attempts < 8 })
   expect([await next(), await next(), await next(), await next()]).toEqual([1, 2, 3, undefined])
   expect(attempts).toBe(8)
 })
 
 test('an event that waits for the database is let go when the client goes', async () => {
   const source = createSource(3)
-  const { next } = await follow(source, { isAwayAt: (event) => event === 1 })
+  const { next } = follow(source, { isAwayAt: (event) => event === 1 })
   const first = next()
   source.ended = true
   expect(await first).toBeUndefined()
@@ -100,7 +97,7 @@ test('an event that waits for the database is let go when the client goes', asyn
 
 test('what was worked on when the source ended is not handed over', async () => {
   const source = createSource(5)
-  const { next } = await follow(source)
+  const { next } = follow(source)
   expect(await next()).toBe(1)
   source.ended = true
   expect(await next()).toBeUndefined()

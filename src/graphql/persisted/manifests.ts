@@ -5,7 +5,7 @@ import { type DocumentNode, GraphQLError, Kind } from 'graphql'
 import { printable } from '../../core/printable.ts'
 import { readRegularFile } from '../../core/regular-file.ts'
 import { StartupError } from '../../db/startup-error.ts'
-import { parseWithinLimits } from '../documents.ts'
+import { parseWithinLimits } from '../operation/documents.ts'
 import { keyOf } from './request.ts'
 
 /** One document of a manifest. */

@@ -1,21 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { DocumentNode } from 'graphql'
-import { createLru, type Lru } from '../../core/lru.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import { networkOf } from '../../limits/network.ts'
-import type { TransportContext } from '../pipeline.ts'
+import type { Caller } from '../operation/caller.ts'
+import { badRequest, type OperationRequest } from '../operation/request.ts'
 import { summarise, type TrustedDocuments } from './manifests.ts'
 import { createRegistered, type Registrar } from './registered.ts'
-import {
-  badRequest,
-  type DocumentName,
-  hashMismatch,
-  nameIn,
-  notFound,
-  notInList,
-  notSupported,
-  type OperationParameters,
-} from './request.ts'
+import { type DocumentName, hashMismatch, nameIn, notFound, notInList, notSupported } from './request.ts'
 
 /** Whether texts and ids are taken, ids of manifests only, or texts only. */
 export type PersistedMode = 'allow' | 'only' | 'off'
@@ -41,11 +32,11 @@ export interface PersistedOperations {
    * @throws GraphQLError in place of an answer, at once or later
    */
   resolve(
-    parameters: OperationParameters,
-    caller: Pick<TransportContext, 'principal' | 'clientAddress'>,
+    request: OperationRequest,
+    caller: Pick<Caller, 'principal' | 'clientAddress'>,
   ): Resolution | null | Promise<Resolution>
-  /** Parsed documents by their texts: those of manifests for as long as they are in one, of others the latest. */
-  readonly documents: Lru<DocumentNode>
+  /** The document of a manifest, by its text. It stays the same object for as long as a manifest has it. */
+  trustedDocument(text: string): DocumentNode | undefined
   /** How many manifests there are, and documents in them. */
   readonly trusted: ReturnType<typeof summarise>
   /**
@@ -54,9 +45,6 @@ export interface PersistedOperations {
    */
   reload(): Promise<ReturnType<typeof summarise>>
 }
-
-/** Parsed documents that are kept besides those of manifests. */
-const parsedDocuments = 256
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const isSha256 = (key: string) => /^[0-9a-f]{64}$/.test(key)
@@ -75,12 +63,11 @@ export async function createPersistedOperations(options: {
 }): Promise<PersistedOperations> {
   const { mode, load, shared } = options
   const registered = createRegistered()
-  const others = createLru<DocumentNode>(parsedDocuments)
   let trusted = await load(new Map())
   let reloading: Promise<unknown> = Promise.resolve()
 
   async function replace(): Promise<ReturnType<typeof summarise>> {
-    // A document that was there before is validated and compiled already.
+    // A document that was there before is validated and planned already.
     trusted = await load(trusted.parsed)
     return summarise(trusted)
   }
@@ -99,12 +86,12 @@ export async function createPersistedOperations(options: {
   }
 
   function resolve(
-    parameters: OperationParameters,
-    caller: Pick<TransportContext, 'principal' | 'clientAddress'>,
+    request: OperationRequest,
+    caller: Pick<Caller, 'principal' | 'clientAddress'>,
   ): Resolution | null | Promise<Resolution> {
-    const { query } = parameters
+    const { query } = request
     const hasText = query != null && query !== ''
-    const name = readName(parameters)
+    const name = readName(request)
     if (name === null) return hasText && mode === 'only' ? refuse(notInList()) : null
     if (mode === 'off') refuse(notSupported(name))
     if (name.kind === 'id' && hasText) {
@@ -120,9 +107,9 @@ export async function createPersistedOperations(options: {
     return hasText ? register(name.key, query, registrar) : lookUp(name, registrar)
   }
 
-  function readName(parameters: OperationParameters): DocumentName | null {
+  function readName(request: OperationRequest): DocumentName | null {
     try {
-      return nameIn(parameters)
+      return nameIn(request)
     } catch (error) {
       return refuse(error as Error)
     }
@@ -173,12 +160,7 @@ export async function createPersistedOperations(options: {
     get trusted() {
       return summarise(trusted)
     },
-    documents: {
-      get: (text) => trusted.parsed.get(text) ?? others.get(text),
-      set: (text, document) => {
-        if (!trusted.parsed.has(text)) others.set(text, document)
-      },
-    },
+    trustedDocument: (text) => trusted.parsed.get(text),
     // In turns, so that what was read last is what holds.
     reload() {
       const reloaded = reloading.then(replace)
@@ -188,10 +170,7 @@ export async function createPersistedOperations(options: {
   }
 }
 
-function registrarOf({
-  principal,
-  clientAddress,
-}: Pick<TransportContext, 'principal' | 'clientAddress'>): Registrar {
+function registrarOf({ principal, clientAddress }: Pick<Caller, 'principal' | 'clientAddress'>): Registrar {
   return principal.kind === 'user'
     ? { kind: 'users', key: principal.userId }
     : { kind: 'strangers', key: networkOf(clientAddress) }

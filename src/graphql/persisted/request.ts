@@ -1,12 +1,5 @@
-import { GraphQLError } from 'graphql'
-
-/** What of a request says which document is to run. Nothing of it has been checked. */
-export interface OperationParameters {
-  readonly query?: unknown
-  readonly documentId?: unknown
-  readonly doc_id?: unknown
-  readonly extensions?: unknown
-}
+import type { GraphQLError } from 'graphql'
+import { badRequest, isRecord, type OperationRequest, requestError } from '../operation/request.ts'
 
 /** What a request names its document by. */
 export interface DocumentName {
@@ -23,16 +16,17 @@ export function keyOf(id: string): string {
 }
 
 /**
- * The first that is there of `documentId`, `extensions.persistedQuery.sha256Hash` and `doc_id`; null for a request
- * that has none of them.
+ * The first that is there of `documentId`, `extensions.persistedQuery.sha256Hash`, `doc_id` and, without a text, `id`;
+ * null for a request that has none of them.
  * @throws GraphQLError `BAD_REQUEST`
  */
-export function nameIn(parameters: OperationParameters): DocumentName | null {
-  const { documentId, doc_id: docId } = parameters
-  const hash = hashIn(parameters.extensions)
+export function nameIn(request: OperationRequest): DocumentName | null {
+  const { documentId, doc_id: docId, id, query } = request
+  const hash = hashIn(request.extensions)
   if (documentId != null) return { kind: 'id', key: readId(documentId, 'documentId') }
   if (hash !== null) return { kind: 'hash', key: hash }
-  return docId == null ? null : { kind: 'id', key: readId(docId, 'doc_id') }
+  if (docId != null) return { kind: 'id', key: readId(docId, 'doc_id') }
+  return id == null || (query != null && query !== '') ? null : { kind: 'id', key: readId(id, 'id') }
 }
 
 function readId(id: unknown, what: string): string {
@@ -42,17 +36,13 @@ function readId(id: unknown, what: string): string {
 
 function hashIn(extensions: unknown): string | null {
   if (extensions == null) return null
-  if (!isObject(extensions)) throw badRequest('extensions must be an object.')
+  if (!isRecord(extensions)) throw badRequest('extensions must be an object.')
   const { persistedQuery } = extensions
   if (persistedQuery == null) return null
-  if (!isObject(persistedQuery)) throw badRequest('extensions.persistedQuery must be an object.')
+  if (!isRecord(persistedQuery)) throw badRequest('extensions.persistedQuery must be an object.')
   const { version, sha256Hash } = persistedQuery
   if (version !== 1) throw badRequest('Unsupported persisted query version: only 1 is known.')
   return readId(sha256Hash, 'extensions.persistedQuery.sha256Hash')
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**
@@ -60,16 +50,11 @@ function isObject(value: unknown): value is Record<string, unknown> {
  * Everybody else's are those of GraphQL over HTTP. What may be different a moment later must not be kept by caches.
  */
 function refusal(message: string, code: string, status: { status: number; spec: boolean }): GraphQLError {
-  const http = { ...status, headers: { 'cache-control': 'no-store' } }
-  return new GraphQLError(message, { extensions: { code, http } })
+  return requestError(message, code, { ...status, headers: { 'cache-control': 'no-store' } })
 }
 
 const always = (status: number) => ({ status, spec: false })
 const bySpecification = (status: number) => ({ status, spec: true })
-
-export function badRequest(message: string): GraphQLError {
-  return refusal(message, 'BAD_REQUEST', always(400))
-}
 
 /** The message is part of the protocol: clients go by it. */
 export function notFound({ kind }: DocumentName): GraphQLError {

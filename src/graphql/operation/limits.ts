@@ -1,6 +1,5 @@
 import {
   type ASTVisitor,
-  type DocumentNode,
   type FieldNode,
   type FragmentDefinitionNode,
   GraphQLError,
@@ -123,44 +122,4 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
 
   walk(operation.selectionSet, 0)
   return size
-}
-
-/** Operations that prove who one is: open to whoever has nothing to show yet, or no longer. */
-const loginFields = ['register', 'login', 'refreshTokens']
-/** What anyone may ask without being logged in. */
-const anonymousFields = [...loginFields, 'viewer', '__schema', '__type']
-
-const openTo = {
-  anonymous: new Set([...anonymousFields, '__typename']),
-  /**
-   * A client that attaches its token to everything attaches an expired one to the very operation that
-   * replaces it. What it asks besides has to tell it that the token is no good.
-   */
-  badToken: new Set(loginFields),
-}
-
-/**
- * Whether every root field of the document is open to such a caller. Asked before validation, so that
- * validation messages tell them nothing about the rest.
- */
-export function isOpenDocument(document: DocumentNode, caller: keyof typeof openTo): boolean {
-  const openFields = openTo[caller]
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
-  }
-  const seen = new Set<string>()
-  const isOpen = (selections: SelectionSetNode): boolean =>
-    selections.selections.every((selection) => {
-      if (selection.kind === Kind.FIELD) return openFields.has(selection.name.value)
-      if (selection.kind === Kind.INLINE_FRAGMENT) return isOpen(selection.selectionSet)
-      const name = selection.name.value
-      const fragment = fragments.get(name)
-      if (fragment === undefined || seen.has(name)) return true
-      seen.add(name)
-      return isOpen(fragment.selectionSet)
-    })
-  return document.definitions.every(
-    (definition) => definition.kind !== Kind.OPERATION_DEFINITION || isOpen(definition.selectionSet),
-  )
 }

@@ -1,7 +1,7 @@
-import { GraphQLError, type GraphQLErrorOptions } from 'graphql'
-import { RateLimitedError, RequestError, type RequestErrorCode, UserError } from '../core/errors.ts'
-import type { Logger } from '../core/logger.ts'
-import { isDatabaseUnavailable } from '../db/unavailable.ts'
+import { GraphQLError, type GraphQLErrorOptions, Kind } from 'graphql'
+import { RateLimitedError, RequestError, type RequestErrorCode, UserError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import { isDatabaseUnavailable } from '../../db/unavailable.ts'
 
 /** The HTTP status that goes with a code, where the media type lets errors have one. */
 const httpStatus: Partial<Record<RequestErrorCode, number>> = {
@@ -16,8 +16,9 @@ const httpStatus: Partial<Record<RequestErrorCode, number>> = {
 export function toClientError(error: unknown, options: { requestId: string; logger: Logger }): GraphQLError {
   const cause = error instanceof GraphQLError ? innermost(error) : error
   if (cause instanceof GraphQLError) {
-    keepToOurselves(cause)
-    return cause === error ? cause : relocate(cause, error as GraphQLError)
+    const located = cause === error ? cause : relocate(cause, error as GraphQLError)
+    if (located.extensions['code'] !== undefined) return located
+    if (isAboutArguments(cause)) return withCode(located, 'GRAPHQL_VALIDATION_FAILED')
   }
   const place = error instanceof GraphQLError ? placeOf(error) : {}
   if (cause instanceof RequestError || cause instanceof UserError) {
@@ -50,15 +51,20 @@ export function toClientError(error: unknown, options: { requestId: string; logg
   })
 }
 
+/** A GraphQL error of ours to which the specification gives a status. */
+export function withCode(error: GraphQLError, code: string): GraphQLError {
+  return new GraphQLError(error.message, {
+    ...placeOf(error),
+    extensions: { ...error.extensions, code, http: { status: 400, spec: true } },
+  })
+}
+
 /**
- * Drops what the HTTP layer found wrong in its own words. It takes that as the sign of a request that was
- * never GraphQL, which has its status whatever the media type: told here without it.
+ * Whether an argument could not take its value when the field was executed, such as null from a nullable variable that
+ * has a default. Whatever else graphql-js finds wrong then is what a resolver returned.
  */
-function keepToOurselves({ extensions }: GraphQLError): void {
-  if (extensions['originalError'] === undefined) return
-  delete extensions['originalError']
-  const http = extensions['http'] as { status?: number; spec?: boolean } | undefined
-  if (http !== undefined) extensions['http'] = { ...http, spec: false }
+function isAboutArguments({ nodes = [] }: GraphQLError): boolean {
+  return nodes.length > 0 && nodes.every(({ kind }) => kind === Kind.VARIABLE || kind.endsWith('Value'))
 }
 
 function innermost(error: GraphQLError): unknown {
@@ -74,6 +80,6 @@ function relocate(cause: GraphQLError, outer: GraphQLError): GraphQLError {
 }
 
 /** Where in the document and in the answer an error belongs. */
-export function placeOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
+function placeOf({ nodes, source, positions, path }: GraphQLError): GraphQLErrorOptions {
   return { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
 }
