@@ -73,7 +73,7 @@ async function inTime<Result>(coming: Promise<Result>, otherwise: string): Promi
   return Promise.race([coming, late]).finally(() => clearTimeout(timer))
 }
 
-const failure = '... on UserError { code reason: message }'
+const failure = '... on UserError { code reason }'
 const eventsQuery = `subscription Demo($after: String) { events(after: $after) { __typename cursor
   ... on MessageEvent { message { id sequence text author { displayName } reactions { emoji count } } } } }`
 

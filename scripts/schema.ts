@@ -1,6 +1,7 @@
 // The schema as something that clients depend on (docs/schema.md).
 //
-//   check [--allow <path>]…    fails where schema.graphql would break clients of the last released version
+//   check [--allow <path>]…    fails where schema.graphql would break clients of the last released version; passes, and
+//                              says so, while no version has been released
 //   release                    writes schema.released.graphql: what later versions are compared with; refused where the
 //                              version in package.json may not have this schema
 //   picture [--check]          draws schema.graphql in docs/schema.md, or fails where the drawing is another
@@ -8,13 +9,14 @@
 // `check` compares two other files with --released and --schema.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { findChanges, findUnclearDeprecations } from './schema/breaking.ts'
+import { findChanges, findUnclearDeprecations, type SchemaChange } from './schema/breaking.ts'
 import { drawSchema } from './schema/picture.ts'
 import {
   isOlder,
   mayBreak,
   packageVersion,
   parseReleased,
+  type Released,
   readReleased,
   whyNotRelease,
   writeReleased,
@@ -33,9 +35,8 @@ const { positionals, values } = parseArgs({
 async function check(): Promise<number> {
   const current = readFileSync(values.schema, 'utf8')
   const released = values.released === undefined ? readReleased() : parseReleased(values.released)
-  const { breaking: changes, expected } = await findChanges(released.sdl, current)
-  for (const { path, message } of expected)
-    console.log(`New since ${released.version}, breaks nothing: ${path}: ${message}`)
+  const changes = released === null ? [] : await findBreaking(released, current)
+  if (released === null) console.log('There is no released schema yet, so there are no clients to break.')
   const problems = [
     ...changes
       .filter(({ path }) => !values.allow.includes(path))
@@ -47,14 +48,23 @@ async function check(): Promise<number> {
       (path) => `${path}: a deprecation says since when, and what to use: "Since 1.2: use \`x\`."`,
     ),
   ]
-  if (values.allow.length > 0 && !mayBreak(released.version)) {
+  if (released !== null && values.allow.length > 0 && !mayBreak(released.version)) {
     problems.push('--allow: only a new major version (before 1.0, a new minor one) breaks clients')
   }
-  if (isOlder(packageVersion(), released.version)) {
+  if (released !== null && isOlder(packageVersion(), released.version)) {
     problems.push(`package.json says ${packageVersion()}, which is older`)
   }
   if (problems.length === 0) return 0
-  return fail(`Against ${released.version}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+  const against = released?.version ?? 'no released schema'
+  return fail(`Against ${against}:\n${problems.map((problem) => `  ${problem}`).join('\n')}`)
+}
+
+/** Also prints the changes that clients have been told to expect. */
+async function findBreaking({ version, sdl }: Released, current: string): Promise<readonly SchemaChange[]> {
+  const { breaking, expected } = await findChanges(sdl, current)
+  for (const { path, message } of expected)
+    console.log(`New since ${version}, breaks nothing: ${path}: ${message}`)
+  return breaking
 }
 
 async function release(): Promise<number> {

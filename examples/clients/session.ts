@@ -21,7 +21,7 @@ const refreshRequest: RefreshRequest = {
 
 const loginRequest = `mutation LogIn($input: LoginInput!) { login(input: $input) {
   ... on LoginPayload { tokens { accessToken accessTokenExpiresAt refreshToken } }
-  ... on UserError { message } } }`
+  ... on UserError { reason } } }`
 
 /** What the server decided, in words for a person. */
 export class Refusal extends Error {}
@@ -45,10 +45,10 @@ export async function logIn(
     signal: AbortSignal.timeout(10_000),
   })
   const { data, errors } = (await response.json()) as {
-    data?: { login: { tokens?: Tokens; message?: string } }
+    data?: { login: { tokens?: Tokens; reason?: string } }
     errors?: { message: string }[]
   }
-  if (!data?.login.tokens) throw new Refusal(data?.login.message ?? errors?.[0]?.message)
+  if (!data?.login.tokens) throw new Refusal(data?.login.reason ?? errors?.[0]?.message)
   return data.login.tokens
 }
 

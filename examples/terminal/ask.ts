@@ -9,7 +9,7 @@ type Data = any
 const passing = ['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR']
 
 /** What every result is asked for besides its payload. */
-export const failure = '... on UserError { code reason: message }'
+export const failure = '... on UserError { code reason }'
 
 /** @throws Refusal; another error where the server was not reached, or was in no state to answer */
 export async function ask(url: string, session: Session, query: string, variables = {}): Promise<Data> {

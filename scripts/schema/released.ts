@@ -22,13 +22,14 @@ export function writeReleased(sdl: string): void {
 }
 
 /**
- * The schema of the newest tag `v1.2.3` that HEAD comes after; in a clone without tags, the committed copy of it.
- * @throws Error where the two are not the same: a version was tagged without writing the copy
+ * The schema of the newest tag `v1.2.3` that HEAD comes after; in a clone without tags, the committed copy of it. Null if
+ * there is neither: no version has been released yet.
+ * @throws Error if a version was tagged and the copy is missing or has another schema
  */
-export function readReleased(): Released {
-  const copy = parseReleased(file)
+export function readReleased(): Released | null {
   const tagged = readTagged()
-  if (tagged === null) return copy
+  if (tagged === null) return readCopy()
+  const copy = parseReleased(file)
   // While a version is made ready the copy is ahead of the last tag.
   if (copy.version === tagged.version && copy.sdl !== tagged.sdl) {
     throw new Error(
@@ -44,6 +45,8 @@ function readTagged(): Released | null {
   return tag && sdl ? { version: tag.slice(1), sdl } : null
 }
 
+const readCopy = (): Released | null => (existsSync(file) ? parseReleased(file) : null)
+
 /**
  * Why the version in package.json cannot have this schema; null where it can. A version that is tagged keeps the schema
  * that it has; one that is not may get more, and may break clients if it is of the kind that does.
@@ -51,7 +54,7 @@ function readTagged(): Released | null {
 export async function whyNotRelease(sdl: string): Promise<string | null> {
   const version = packageVersion()
   const tagged = readTagged()
-  const released = tagged ?? (existsSync(file) ? parseReleased(file) : null)
+  const released = tagged ?? readCopy()
   if (released === null) return null
   if (isOlder(version, released.version)) return `${version} is older than ${released.version}.`
   if (version === tagged?.version)

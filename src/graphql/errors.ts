@@ -23,14 +23,17 @@ const ErrorCodeEnum = builder.enumType('ErrorCode', {
 
 const UserErrorInterface = builder.interfaceRef<UserError>('UserError').implement({
   description:
-    'An expected failure. Selecting `... on UserError { code reason: message }` catches every one, those of later versions too. (The alias keeps it apart from payloads that have a `message` of their own.)',
+    'An expected failure. Select `... on UserError { code reason }` to catch all of them, including those that later versions add.',
   fields: (t) => ({
     code: t.field({
       type: ErrorCodeEnum,
       description: 'What went wrong, for programs.',
       resolve: (error) => error.code,
     }),
-    message: t.exposeString('message', { description: 'What went wrong, for people, in English.' }),
+    reason: t.exposeString('message', {
+      description:
+        'Why the operation was refused, in English, for people to read. Programs should use `code`.',
+    }),
   }),
 })
 

@@ -21,7 +21,7 @@ const needsLogin = { authScopes: { authenticated: true } }
 builder.queryType({ description: 'What can be read.', ...needsLogin })
 builder.mutationType({
   description:
-    'What can be done. Expected failures are members of the result types; select `... on UserError { code reason: message }`.',
+    'What can be done. Expected failures are members of the result types; select `... on UserError { code reason }`.',
   ...needsLogin,
 })
 builder.subscriptionType({

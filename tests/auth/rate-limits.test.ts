@@ -79,7 +79,7 @@ describe('logins', () => {
         const before = await outcomes(10, () => login(identifier, address))
         const { retryAfterMs, ...after } = await login(identifier, address, testPassword)
         expect(retryAfterMs).toBeGreaterThan(0)
-        return { before, after: { ...after, errorMessage: '' } }
+        return { before, after: { ...after, reason: '' } }
       },
     )
     const [first, ...others] = await Promise.all(sequences)

@@ -117,7 +117,7 @@ describe('what breaks a rule is refused at its place', () => {
     const payload = await register(change)
     expect(payload).toMatchObject({ __typename: 'ValidationError', code: 'VALIDATION_FAILED' })
     expect(payload.issues).toEqual([{ path: Object.keys(change), message: expect.stringMatching(/\w+\.$/) }])
-    expect(payload.errorMessage).toBe(payload.issues[0].message)
+    expect(payload.reason).toBe(payload.issues[0].message)
   })
 })
 
@@ -135,7 +135,7 @@ test('every problem is reported at once, each with its place', async () => {
     ...['password', 'password', 'password', 'password'],
     ...['displayName', 'deviceName'],
   ])
-  expect(payload.errorMessage).toBe('The input has 9 problems.')
+  expect(payload.reason).toBe('The input has 9 problems.')
 })
 
 test('a username and an email are taken whatever their case', async () => {

@@ -101,7 +101,7 @@ describe.each([
       expect(await change(alice, id)).toEqual({
         __typename: 'NotFoundError',
         code: 'NOT_FOUND',
-        errorMessage: 'There is no such user.',
+        reason: 'There is no such user.',
       })
     }
     expect((await pageOf(alice)).ids).toEqual([])

@@ -8,7 +8,7 @@ import { BlockUser, CreateDirectChat, UnblockUser } from '../testkit/operations.
 export const refusal = {
   __typename: 'ForbiddenError',
   code: 'FORBIDDEN',
-  errorMessage: 'You and this person cannot exchange messages.',
+  reason: 'You and this person cannot exchange messages.',
 }
 
 export async function block(blocker: TestClient, userId: string): Promise<Data> {

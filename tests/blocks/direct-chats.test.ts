@@ -138,7 +138,7 @@ describe('in a chat that stands', () => {
     expect(await edit(eve, his.id, 'x')).toMatchObject({ code: 'NOT_FOUND' })
     expect(await edit(alice, his.id, 'x')).toMatchObject({
       code: 'FORBIDDEN',
-      errorMessage: 'Only its author can edit a message.',
+      reason: 'Only its author can edit a message.',
     })
     expect(await send(bob, chatId, ' ')).toMatchObject({ code: 'VALIDATION_FAILED' })
   })

@@ -155,6 +155,34 @@ test('what is to be expected passes, and is named', () => {
   expect(stdout).toContain('New since 1.2.0, breaks nothing: Kind.SELF: ')
 })
 
+describe('while no version has been released', () => {
+  beforeEach(() => rmSync(join(repository, 'schema.released.graphql')))
+
+  test('the check passes and says in one line that there is no released schema', () => {
+    write('schema.graphql', withoutLegacyUnion)
+    const { status, stdout, stderr } = runWhole('check')
+    expect([status, stdout, stderr]).toEqual([
+      0,
+      'There is no released schema yet, so there are no clients to break.\n',
+      '',
+    ])
+  })
+
+  test('the check still reports unclear deprecations and needless permissions', () => {
+    const unclear = released.replace('title: String!', 'title: String! @deprecated')
+    const { status, problems } = check(unclear, '--allow', 'Chat.title')
+    expect([status, problems.split('\n')]).toEqual([
+      1,
+      [
+        'Against no released schema:',
+        '  --allow Chat.title: nothing breaks there, so take it out',
+        expect.stringContaining('  Chat.title: a deprecation says since when'),
+        '',
+      ],
+    ])
+  })
+})
+
 test('a version that is older than the released one fails', () => {
   write('package.json', '{ "version": "1.1.9" }')
   expect(check(released).problems).toContain('package.json says 1.1.9, which is older')
@@ -222,6 +250,12 @@ describe('a version that was tagged', () => {
     git('tag', 'v1.2.0')
     write('schema.released.graphql', `# The schema of 1.2.0\n\n${withoutLegacyUnion}`)
     expect(check(released).problems).toContain('is not the schema.graphql of v1.2.0')
+  })
+
+  test('with no copy at all is an error', () => {
+    git('tag', 'v1.2.0')
+    rmSync(join(repository, 'schema.released.graphql'))
+    expect(check(released).problems).toContain('There is no schema.released.graphql.')
   })
 
   test('is copied by schema:release, so that a clone without tags knows it', () => {

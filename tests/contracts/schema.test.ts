@@ -68,6 +68,14 @@ describe.each(
     expect(errors.length).toBeGreaterThan(0)
     for (const error of errors) expect(error.getInterfaces().map((each) => each.name)).toContain('UserError')
   })
+
+  test('gives fields of the same name the same type, so no client needs an alias', () => {
+    const members = isUnionType(result) ? result.getTypes() : []
+    const given = new Map<string, Set<string>>()
+    for (const { name: field, type } of members.flatMap(fieldsOf))
+      given.set(field, (given.get(field) ?? new Set()).add(String(type)))
+    expect([...given].filter(([, kinds]) => kinds.size > 1)).toEqual([])
+  })
 })
 
 test('a union is what a mutation gives, and a UserError what some mutation fails with', () => {

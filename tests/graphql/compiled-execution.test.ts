@@ -145,7 +145,7 @@ const corpus: [string, string, Variables][] = [
     'mutations one after the other',
     `mutation ($a: SendMessageInput!, $b: SendMessageInput!) {
     first: sendMessage(input: $a) { ... on UserError { code } ... on SendMessagePayload { message { sequence } deduplicated } }
-    second: sendMessage(input: $b) { __typename ... on ConflictError { message } } }`,
+    second: sendMessage(input: $b) { __typename ... on ConflictError { reason } } }`,
     () => ({
       a: { chatId: ids.group, clientMessageId: 'sent before', text: 'hello' },
       b: { chatId: ids.group, clientMessageId: 'sent before', text: 'other' },
@@ -158,7 +158,7 @@ const corpus: [string, string, Variables][] = [
   ],
   [
     'an interface that failures share',
-    'mutation { editMessage(input: { messageId: "x", text: "x" }) { ... on UserError { __typename code message } } }',
+    'mutation { editMessage(input: { messageId: "x", text: "x" }) { ... on UserError { __typename code reason } } }',
     none,
   ],
 ]

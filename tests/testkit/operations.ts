@@ -1,6 +1,6 @@
 /** Operations that many tests share. */
 
-const error = '... on UserError { code errorMessage: message }'
+const error = '... on UserError { code reason }'
 const invalid = '... on ValidationError { issues { path message } }'
 
 export const Register = `mutation Register($input: RegisterInput!) { register(input: $input) {

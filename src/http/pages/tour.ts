@@ -57,7 +57,7 @@ mutation LogIn($input: LoginInput!) {
     }
     ... on UserError {
       code
-      message
+      reason
     }
   }
 }`,
@@ -96,7 +96,7 @@ mutation Register($input: RegisterInput!) {
     }
     ... on UserError {
       code
-      message
+      reason
     }
   }
 }`,
@@ -207,7 +207,7 @@ mutation OpenChat($userId: ID!) {
     }
     ... on UserError {
       code
-      message
+      reason
     }
   }
 }`,
@@ -233,7 +233,7 @@ mutation NewGroup($title: String!) {
     }
     ... on UserError {
       code
-      message
+      reason
     }
   }
 }`,
@@ -281,7 +281,6 @@ const sendMessage: Step = {
     'Run it twice: deduplicated turns true and nothing is sent again, because',
     'clientMessageId names this message. That makes a retry safe. To send',
     'another one, empty clientMessageId: the page makes up a new one.',
-    'Both sides of the union have a message, so one of them needs an alias.',
   ],
   query: `
 mutation SendMessage($chatId: ID!, $clientMessageId: String!, $text: String!) {
@@ -297,7 +296,7 @@ mutation SendMessage($chatId: ID!, $clientMessageId: String!, $text: String!) {
     }
     ... on UserError {
       code
-      errorMessage: message
+      reason
     }
   }
 }`,

@@ -101,7 +101,7 @@ function loginExample(api: string, demo: boolean): string {
   const field = demo
     ? 'login(input: { identifier: "alice", password: "Password123" }) { ... on LoginPayload'
     : 'register(input: { username: "alice", email: "alice@example.com", password: "Choose1OfYourOwn" }) { ... on RegisterPayload'
-  const query = `mutation { ${field} { tokens { accessToken } } ... on UserError { code message } } }`
+  const query = `mutation { ${field} { tokens { accessToken } } ... on UserError { code reason } } }`
   return `TOKEN=$(curl -s ${api} -H 'content-type: application/json' \\
   -d '${JSON.stringify({ query })}' \\
   | sed -E 's/.*"accessToken":"([^"]+)".*/\\1/')

@@ -5,7 +5,7 @@ export const register = graphql`
     register(input: $input) {
       __typename
       ... on RegisterPayload { viewer { id } tokens { accessToken accessTokenExpiresAt refreshToken } }
-      ... on UserError { code reason: message }
+      ... on UserError { code reason }
     }
   }
 `
@@ -34,7 +34,7 @@ export const createDirectChat = graphql`
     createDirectChat(input: $input) {
       __typename
       ... on CreateDirectChatPayload { chat { id } }
-      ... on UserError { code reason: message }
+      ... on UserError { code reason }
     }
   }
 `
@@ -47,7 +47,7 @@ export const sendMessage = graphql`
         deduplicated
         messageEdge @appendEdge(connections: $lists) { cursor node { id ...HistoryRow_message } }
       }
-      ... on UserError { code reason: message }
+      ... on UserError { code reason }
     }
   }
 `

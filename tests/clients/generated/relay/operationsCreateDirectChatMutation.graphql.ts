@@ -1,6 +1,6 @@
 /**
- * @generated SignedSource<<b7f29e3b2954a6ef962094cc87aa0923>>
- * @relayHash d07d688ff48b4e251f33f6b50e02bc02
+ * @generated SignedSource<<4c5b06b0145ac435d7ca39f5b4a4056d>>
+ * @relayHash a762a88af9f7d8fc45c4fd2b8b65c2e9
  * @lightSyntaxTransform
  */
 
@@ -8,7 +8,7 @@
 /* eslint-disable */
 // @ts-nocheck
 
-// @relayRequestID 430fa96907efbbafa5c813b26b752fb18fa15f71560429b64d85d65fd2638a45
+// @relayRequestID c44d08d57d3088f8c0f39527253f4d3b4ec86635215be4fb85a9b85a6f5be2ee
 
 import type { ConcreteRequest } from 'relay-runtime';
 export type ErrorCode = "CONFLICT" | "EMAIL_TAKEN" | "FORBIDDEN" | "IDEMPOTENCY_KEY_REUSED" | "INVALID_CREDENTIALS" | "INVALID_REFRESH_TOKEN" | "NOT_FOUND" | "RATE_LIMITED" | "USERNAME_TAKEN" | "VALIDATION_FAILED" | "%future added value";
@@ -99,10 +99,10 @@ v1 = [
             "storageKey": null
           },
           {
-            "alias": "reason",
+            "alias": null,
             "args": null,
             "kind": "ScalarField",
-            "name": "message",
+            "name": "reason",
             "storageKey": null
           }
         ],
@@ -131,7 +131,7 @@ return {
     "selections": (v1/*:: as any*/)
   },
   "params": {
-    "id": "430fa96907efbbafa5c813b26b752fb18fa15f71560429b64d85d65fd2638a45",
+    "id": "c44d08d57d3088f8c0f39527253f4d3b4ec86635215be4fb85a9b85a6f5be2ee",
     "metadata": {},
     "name": "operationsCreateDirectChatMutation",
     "operationKind": "mutation",
@@ -140,6 +140,6 @@ return {
 };
 })();
 
-(node as any).hash = "f3412807259fd20ddfa884fe27022a23";
+(node as any).hash = "91017f93b18fa0a09f7e69f02f6dad88";
 
 export default node;

@@ -1,6 +1,6 @@
 /**
- * @generated SignedSource<<f9cc82397f8e1ab1a3c81779af79c84c>>
- * @relayHash 9b6b098eb788d66bc7a89c4036adadc5
+ * @generated SignedSource<<b895f413b058de33e2523bd18ec3f76d>>
+ * @relayHash e701fcaad384e9083e13939fbb0fdd22
  * @lightSyntaxTransform
  */
 
@@ -8,7 +8,7 @@
 /* eslint-disable */
 // @ts-nocheck
 
-// @relayRequestID eaf48ed41fac695a6d9545651ac46fb02d23eaab498ace7028651a7a5752871c
+// @relayRequestID 3566c341b5c492bd69c30c9b021aeb3f33401a62c9e2f61e8046a7bda9b05fa1
 
 import type { ConcreteRequest } from 'relay-runtime';
 export type ErrorCode = "CONFLICT" | "EMAIL_TAKEN" | "FORBIDDEN" | "IDEMPOTENCY_KEY_REUSED" | "INVALID_CREDENTIALS" | "INVALID_REFRESH_TOKEN" | "NOT_FOUND" | "RATE_LIMITED" | "USERNAME_TAKEN" | "VALIDATION_FAILED" | "%future added value";
@@ -140,10 +140,10 @@ v1 = [
             "storageKey": null
           },
           {
-            "alias": "reason",
+            "alias": null,
             "args": null,
             "kind": "ScalarField",
-            "name": "message",
+            "name": "reason",
             "storageKey": null
           }
         ],
@@ -172,7 +172,7 @@ return {
     "selections": (v1/*:: as any*/)
   },
   "params": {
-    "id": "eaf48ed41fac695a6d9545651ac46fb02d23eaab498ace7028651a7a5752871c",
+    "id": "3566c341b5c492bd69c30c9b021aeb3f33401a62c9e2f61e8046a7bda9b05fa1",
     "metadata": {},
     "name": "operationsRegisterMutation",
     "operationKind": "mutation",
@@ -181,6 +181,6 @@ return {
 };
 })();
 
-(node as any).hash = "1bb5df5bcb8da788fc51deb4d0130245";
+(node as any).hash = "50af417f8d0be4fb205f9ef20910c881";
 
 export default node;

@@ -1,6 +1,6 @@
 /**
- * @generated SignedSource<<747142cc9670cdd1fe8399272cdd16f3>>
- * @relayHash 0f8a7bf2541c3879f86a35c4d1a6a327
+ * @generated SignedSource<<590146b370ea5c9f563d11859523f554>>
+ * @relayHash 16292ef951efb92a2e975b414b846542
  * @lightSyntaxTransform
  */
 
@@ -8,7 +8,7 @@
 /* eslint-disable */
 // @ts-nocheck
 
-// @relayRequestID c69b7497d10d5a8a8da825752c8596140cd38117f20378f8fd84002dc610fd9b
+// @relayRequestID e0c9ced719a7f2aaacf2015b1d52e1709f3634410621631ae46074d4432ed1f0
 
 import type { ConcreteRequest } from 'relay-runtime';
 import type { FragmentRefs } from "relay-runtime";
@@ -104,10 +104,10 @@ v6 = {
       "storageKey": null
     },
     {
-      "alias": "reason",
+      "alias": null,
       "args": null,
       "kind": "ScalarField",
-      "name": "message",
+      "name": "reason",
       "storageKey": null
     }
   ],
@@ -285,7 +285,7 @@ return {
     ]
   },
   "params": {
-    "id": "c69b7497d10d5a8a8da825752c8596140cd38117f20378f8fd84002dc610fd9b",
+    "id": "e0c9ced719a7f2aaacf2015b1d52e1709f3634410621631ae46074d4432ed1f0",
     "metadata": {},
     "name": "operationsSendMessageMutation",
     "operationKind": "mutation",
@@ -294,6 +294,6 @@ return {
 };
 })();
 
-(node as any).hash = "9ae78f47c7768ec19bb130aadc6ad9a8";
+(node as any).hash = "06b970a316bee252694c30cfe839a13c";
 
 export default node;
