@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { names } from './accept.ts'
+import { prefersPage } from './accept.ts'
 import { createGraphiql, type Graphiql, graphiqlPolicy } from './pages/graphiql.ts'
 import { createSender } from './pages/send.ts'
 import { readWebApp, type WebApp, webAppFolders, webAppMissing, webAppPolicy } from './pages/web-app.ts'
@@ -101,5 +101,5 @@ export function createPages(options: PageOptions): Pages {
 /** A browser that navigates, not a client that asks for data. */
 function wantsPage(request: IncomingMessage): boolean {
   const { accept } = request.headers
-  return names(accept, 'text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
+  return prefersPage(accept) && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
 }

@@ -4,7 +4,7 @@ import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
-import { accepts, acceptsAnswers, withoutRefusals } from './accept.ts'
+import { negotiate } from './accept.ts'
 import type { ClientAddresses } from './client-address.ts'
 import { trackConnections } from './connections.ts'
 import { type HttpContext, sendEvents } from './event-stream.ts'
@@ -195,13 +195,13 @@ async function graphql(
   const takeResults: HttpContext['takeResults'] = (taken) => {
     results = taken
   }
-  const { accept } = request.headers
+  const accepted = negotiate(request.headers.accept)
   // Before anything runs whose answer nobody could take.
-  if (!acceptsAnswers(accept)) return notAcceptable(response)
-  if (accept !== undefined) request.headers.accept = withoutRefusals(accept)
+  if (accepted === null) return notAcceptable(response)
+  request.headers.accept = accepted.header
   const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
     ...transport,
-    acceptsEvents: accepts(accept, 'text/event-stream'),
+    acceptsEvents: accepted.acceptsEvents,
     takeResults,
   })
   if (results === null) {
