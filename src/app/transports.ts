@@ -64,6 +64,7 @@ export function createTransports(options: {
       links: services.dataExports.links,
       onSessionRevoked: feed.onSessionRevoked,
     }),
+    corsAllowedHeaders: config.corsAllowedHeaders,
     sendMetrics: createMetricsSender({ access: config.metrics, render: options.renderMetrics }),
     graphiql: config.graphiql,
     webApp: config.webApp,

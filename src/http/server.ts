@@ -10,7 +10,7 @@ import { trackConnections } from './connections.ts'
 import { type HttpContext, sendEvents } from './event-stream.ts'
 import type { SendExport } from './exports.ts'
 import type { SendMetrics } from './metrics.ts'
-import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
+import { corsHeaders, createPreflightHeaders, type Origins } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
 import { authenticate, checkRequest, type OnConnected } from './request.ts'
 import type { Yoga } from './yoga.ts'
@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly sendMetrics: SendMetrics
   readonly onConnected: OnConnected
   readonly origins: Origins
+  /** Request headers that pages of other origins may send besides those that clients need. */
+  readonly corsAllowedHeaders: readonly string[]
   readonly graphiql: boolean
   /** Whether the web app is served. */
   readonly webApp: boolean
@@ -44,6 +46,7 @@ export interface HttpServerOptions {
 
 interface DrainState {
   readonly state: { readonly draining: boolean }
+  readonly preflightHeaders: Record<string, string>
 }
 
 /** The HTTP side: what sockets are upgraded on, and how to stop it. */
@@ -65,10 +68,11 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const pages = createPages({ endpoint: graphqlPath, graphiql, webApp, demo, onlyPersisted })
   const connections = trackConnections()
   const state = { draining: false }
+  const preflightHeaders = createPreflightHeaders(options.corsAllowedHeaders)
   const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {
     connections.answer(request.socket, response)
     if (state.draining) response.setHeader('connection', 'close')
-    route(request, response, { ...options, state }, pages).catch((error: unknown) => {
+    route(request, response, { ...options, state, preflightHeaders }, pages).catch((error: unknown) => {
       logger.error({ err: error }, 'a request failed')
       if (response.headersSent) response.destroy()
       else send(response, 500, 'text/plain', 'Something went wrong on the server.\n')
@@ -163,7 +167,7 @@ async function graphql(
     response.setHeader(name, value)
   }
   if (request.method === 'OPTIONS') {
-    response.writeHead(204, preflightHeaders).end()
+    response.writeHead(204, options.preflightHeaders).end()
     return
   }
   // An answer is for whoever asked: no cache that others share gives it to them.
