@@ -11,7 +11,7 @@ import { createExportSender } from '../http/exports.ts'
 import { findUnreadiness } from '../http/health.ts'
 import { createMetricsSender } from '../http/metrics.ts'
 import { createOrigins } from '../http/origins.ts'
-import { createHttpServer, graphqlPath, type HttpServer } from '../http/server.ts'
+import { createHttpServer, type HttpServer } from '../http/server.ts'
 import { createWebSocketServer, type WebSocketServer } from '../http/websocket.ts'
 import { createYogaServer } from '../http/yoga.ts'
 
@@ -75,7 +75,6 @@ export function createTransports(options: {
     ...common,
     server: http.server,
     operations,
-    path: graphqlPath,
     feed,
   })
   parts.addBusy('requests', () => http.close(drainMs))

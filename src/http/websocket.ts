@@ -12,6 +12,7 @@ import type { PersistedOperations } from '../graphql/persisted/operations.ts'
 import type { TransportContext } from '../graphql/pipeline.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
+import { isGraphqlPath } from './paths.ts'
 import type { OnConnected } from './request.ts'
 import {
   type Answer,
@@ -45,7 +46,6 @@ export function createWebSocketServer(options: {
   server: Server
   yoga: Yoga
   operations: PersistedOperations
-  path: string
   origins: Origins
   authenticator: Authenticator
   addressOf: ClientAddresses
@@ -72,9 +72,8 @@ export function createWebSocketServer(options: {
       return answerPlainly(server, request, socket, head)
     // Node has let go of the socket; without a listener a reset would end the process.
     socket.on('error', () => socket.destroy())
-    const path = request.url?.split('?', 1)[0]
     const { origin, host } = request.headers
-    if (path !== options.path) return refuse(socket, '404 Not Found')
+    if (!isGraphqlPath(request.url)) return refuse(socket, '404 Not Found')
     if (!origins.allows(origin, host)) return refuse(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
   }
