@@ -22,6 +22,8 @@ export interface Config {
   readonly eventRetentionSeconds: number
   /** Null: any origin on this machine. */
   readonly corsOrigins: readonly string[] | null
+  /** Request headers, in lower case, that pages of other origins may send besides those that clients need. */
+  readonly corsAllowedHeaders: readonly string[]
   readonly rateLimits: boolean
   /** How many proxies of ours are in front, each adding to `X-Forwarded-For`. */
   readonly trustedProxies: number
@@ -99,6 +101,15 @@ const environment = z.object({
       }
     })
     .optional(),
+  CORS_ALLOWED_HEADERS: list
+    .superRefine((names, context) => {
+      for (const name of names.filter((each) => !isHeaderName(each))) {
+        const message = `has ${JSON.stringify(name)}, which is no header name: write it as x-tenant-id`
+        context.addIssue({ code: 'custom', message })
+      }
+    })
+    .transform((names) => names.map((name) => name.toLowerCase()))
+    .default([]),
   RATE_LIMITS: onOff.optional(),
   TRUST_PROXY: z
     .string()
@@ -166,6 +177,7 @@ export function parseConfig(
     refreshTokenTtlSeconds: values.REFRESH_TOKEN_TTL,
     eventRetentionSeconds: values.EVENT_RETENTION,
     corsOrigins: values.CORS_ORIGINS ?? (production ? [] : null),
+    corsAllowedHeaders: values.CORS_ALLOWED_HEADERS,
     rateLimits: values.RATE_LIMITS ?? true,
     trustedProxies: values.TRUST_PROXY ?? 0,
     redisUrl: values.REDIS_URL ?? null,
@@ -194,4 +206,9 @@ function hasProtocol(value: string, protocols: readonly string[]): boolean {
 
 function isOrigin(value: string): boolean {
   return URL.canParse(value) && new URL(value).origin === value
+}
+
+/** A token by RFC 9110, section 5.6.2. The `*` alone is one, too, but browsers take it for every header. */
+function isHeaderName(value: string): boolean {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(value) && value !== '*'
 }

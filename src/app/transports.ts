@@ -12,7 +12,7 @@ import { createExportSender } from '../http/exports.ts'
 import { findUnreadiness } from '../http/health.ts'
 import { createMetricsSender } from '../http/metrics.ts'
 import { createOrigins } from '../http/origins.ts'
-import { createHttpServer, graphqlPath, type HttpServer } from '../http/server.ts'
+import { createHttpServer, type HttpServer } from '../http/server.ts'
 import { createWebSocketServer, type WebSocketServer } from '../http/websocket.ts'
 import { createYogaServer } from '../http/yoga.ts'
 
@@ -65,6 +65,7 @@ export function createTransports(options: {
       links: services.dataExports.links,
       onSessionRevoked: feed.onSessionRevoked,
     }),
+    corsAllowedHeaders: config.corsAllowedHeaders,
     sendMetrics: createMetricsSender({ access: config.metrics, render: options.renderMetrics }),
     graphiql: config.graphiql,
     webApp: config.webApp,
@@ -75,7 +76,6 @@ export function createTransports(options: {
     ...common,
     server: http.server,
     runner,
-    path: graphqlPath,
     feed,
   })
   parts.addBusy('requests', () => http.close(drainMs))

@@ -1,24 +1,22 @@
-import { GraphQLError } from 'graphql'
+import { type ASTNode, GraphQLError, Kind } from 'graphql'
+import { formatDateTime, parseDateTime } from '../core/date-time.ts'
 import { builder } from './builder.ts'
-
-const rfc3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
-
-/** `Date` takes the 30th of February for the 2nd of March. */
-function isDateTime(text: string): boolean {
-  const [, year, month, day] = (rfc3339.exec(text) ?? []).map(Number)
-  if (year === undefined || month === undefined || day === undefined) return false
-  return day <= new Date(Date.UTC(year, month, 0)).getUTCDate() && !Number.isNaN(Date.parse(text))
-}
 
 builder.scalarType('DateTime', {
   description:
-    'A moment, as RFC 3339 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`. For showing; the order of messages is their `sequence`, the order of lists their cursors.',
+    'A point in time in RFC 3339 format. Output is in UTC with milliseconds: `2026-01-31T09:30:00.000Z`. Input may have any offset; it must be within the years 0000 to 9999 in UTC, digits beyond milliseconds are dropped, and a leap second, `23:59:60Z`, is the first moment of the next minute. For display only: order messages by `sequence` and lists by cursor.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
-  serialize: (value) => value.toISOString(),
-  parseValue: (value) => {
-    if (typeof value !== 'string' || !isDateTime(value)) {
-      throw new GraphQLError('A DateTime is text such as 2026-01-31T09:30:00.000Z.')
-    }
-    return new Date(value)
-  },
+  serialize: formatDateTime,
+  parseValue: (value) => parse(value),
+  // Without it, the error of a literal has no location.
+  parseLiteral: (node) => parse(node.kind === Kind.STRING ? node.value : null, node),
 })
+
+function parse(value: unknown, node?: ASTNode): Date {
+  const date = typeof value === 'string' ? parseDateTime(value) : null
+  if (date !== null) return date
+  throw new GraphQLError(
+    'A DateTime is a string in RFC 3339 format, such as "2026-01-31T09:30:00.000Z", within the years 0000 to 9999 in UTC.',
+    { nodes: node ?? null },
+  )
+}

@@ -1,56 +1,52 @@
-/** What an answer may be, the one that everybody understands first. */
-const answerTypes = [
-  'application/json',
-  'application/graphql-response+json',
-  'text/event-stream',
-  'multipart/mixed',
-] as const
+import Negotiator from 'negotiator'
 
-/** The media types of an `Accept` header, in lower case; refused are those with a weight of 0. */
-function rangesOf(header: string): { taken: string[]; refused: string[] } {
-  const taken: string[] = []
-  const refused: string[] = []
-  for (const range of header.toLowerCase().split(',')) {
-    const [name = '', ...parameters] = range.split(';').map((part) => part.trim())
-    const isRefused = parameters.some((each) => /^q=0(\.0*)?$/.test(each))
-    if (name !== '') (isRefused ? refused : taken).push(name)
-  }
-  return { taken, refused }
+/** JSON first: without a preference, a client gets what every client reads. */
+const jsonTypes = ['application/json', 'application/graphql-response+json'] as const
+const eventStream = 'text/event-stream'
+const page = 'text/html'
+
+type AnswerType = (typeof jsonTypes)[number] | typeof eventStream | typeof page
+
+/** What a client accepts, by the weights of its `Accept` header. */
+export interface AcceptedTypes {
+  /**
+   * The header in the only form that Yoga reads, which ignores weights: the preferred type, and `text/event-stream`
+   * besides if subscriptions may be answered with it.
+   */
+  readonly header: string
+  readonly acceptsEvents: boolean
 }
 
 /**
- * Whether an `Accept` header takes a media type: the range that says the most of it decides, unless its weight is 0.
- * Without one, or with an empty one, everything is taken.
- * @param type such as `text/event-stream`
+ * Negotiates the type of an answer (RFC 9110, section 12.5.1). Ties go to the more specific range, then to the order
+ * of the header.
+ * @returns null if the client accepts nothing that an answer can be
  */
-export function accepts(header: string | undefined, type: string): boolean {
-  const { taken, refused } = rangesOf(header ?? '')
-  if (taken.length + refused.length === 0) return true
-  for (const range of [type, type.replace(/\/.*/, '/*'), '*/*']) {
-    if (refused.includes(range)) return false
-    if (taken.includes(range)) return true
-  }
-  return false
+export function negotiate(header: string | undefined): AcceptedTypes | null {
+  const accepted = rank(header, [...jsonTypes, eventStream])
+  const [preferred] = accepted
+  if (preferred === undefined) return null
+  const acceptsEvents = accepted.includes(eventStream)
+  // An operation with a single result is answered with JSON whenever Yoga finds JSON in the header.
+  const types = new Set(acceptsEvents ? [preferred, eventStream] : [preferred])
+  return { header: [...types].join(', '), acceptsEvents }
 }
 
-/** Whether there is anything that an answer may be. */
-export function acceptsAnswers(header: string | undefined): boolean {
-  return answerTypes.some((type) => accepts(header, type))
+/** Whether the client would rather have a page than data: a browser that navigates. */
+export function prefersPage(header: string | undefined): boolean {
+  return rank(header, [...jsonTypes, eventStream, page])[0] === page
 }
 
-/** The same header for whoever does not look at weights. */
-export function withoutRefusals(header: string): string {
-  const { taken, refused } = rangesOf(header)
-  if (refused.length === 0) return header
-  // In the order of the client, and then what its wildcards stand for.
-  const known: readonly string[] = answerTypes
-  return [
-    ...taken.filter((type) => known.includes(type)),
-    ...known.filter((type) => accepts(header, type)),
-  ].join(', ')
-}
+/** Parameters other than a weight or a charset; clients send `odata` or `version`, and JSON has none of them. */
+const unknownParameters = /;\s*(?!(?:q|charset)\s*=)[^\s;,="]+\s*=\s*(?:"(?:\\.|[^"\\])*"|[^\s;,]*)/gi
 
-/** Whether it names the type, and not only by a wildcard. */
-export function names(header: string | undefined, type: string): boolean {
-  return rangesOf(header ?? '').taken.includes(type)
+/** The types that a client accepts, most preferred first. */
+function rank(header: string | undefined, types: readonly AnswerType[]): AnswerType[] {
+  const known = header?.replace(unknownParameters, '')
+  // Every answer is UTF-8. Ranges with that charset, and with none, match; others do not.
+  const offered = new Map(types.map((type) => [`${type}; charset=utf-8`, type]))
+  // A list without elements accepts everything, like no header at all.
+  const accept = known !== undefined && /[^\s,]/.test(known) ? known : undefined
+  const ranked = new Negotiator({ headers: { accept } }).mediaTypes([...offered.keys()])
+  return ranked.flatMap((name) => offered.get(name) ?? [])
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { isLingering } from './answer.ts'
 
 /** The connections of an HTTP server, and what is being answered on them. */
 export interface Connections {
@@ -40,8 +41,9 @@ export function trackConnections(): Connections {
     },
     cutUnneeded() {
       for (const [socket, responses] of answersOf) {
+        const isAnswered = [...responses].every(isLingering)
         // What has been answered is still on its way to a client that reads slowly.
-        if (responses.size === 0 && socket.writableLength === 0) socket.destroy()
+        if (isAnswered && socket.writableLength === 0) socket.destroy()
         else if ([...responses].some(isEventStream)) socket.destroy()
       }
     },

@@ -21,21 +21,43 @@ export function createOrigins(configured: readonly string[] | null): Origins {
   }
 }
 
+/** Headers of answers that pages may read besides the few that browsers let through. */
+const exposedHeaders = ['x-request-id', 'retry-after', 'allow', 'content-disposition'].join(', ')
+
 /** The headers of an answer to another origin's page, or none. Nothing of ours travels in cookies. */
 export function corsHeaders(origins: Origins, request: IncomingMessage): Record<string, string> {
   const { origin, host } = request.headers
   if (origin === undefined || !origins.allows(origin, host)) return { vary: 'Origin' }
   return {
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'x-request-id',
+    'access-control-expose-headers': exposedHeaders,
     vary: 'Origin',
   }
 }
 
-/** What a browser asks before it sends JSON from another origin. */
-export const preflightHeaders = {
-  'access-control-allow-methods': 'GET, POST, OPTIONS',
-  'access-control-allow-headers':
-    'authorization, content-type, accept, last-event-id, x-request-id, apollo-require-preflight',
-  'access-control-max-age': '7200',
+/** What Parley reads, and what clients and their tracing add without being asked. */
+const allowedHeaders = [
+  'authorization',
+  'content-type',
+  'accept',
+  'last-event-id',
+  'x-request-id',
+  'apollo-require-preflight',
+  'apollographql-client-name',
+  'apollographql-client-version',
+  'traceparent',
+  'tracestate',
+  'baggage',
+]
+
+/**
+ * The answer to what a browser asks before it sends JSON from another origin.
+ * @param configured names of request headers that pages may send besides
+ */
+export function createPreflightHeaders(configured: readonly string[]): Record<string, string> {
+  return {
+    'access-control-allow-methods': 'GET, POST, OPTIONS',
+    'access-control-allow-headers': [...new Set([...allowedHeaders, ...configured])].join(', '),
+    'access-control-max-age': '7200',
+  }
 }

@@ -1,16 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { names } from './accept.ts'
+import { prefersPage } from './accept.ts'
 import { createGraphiql, type Graphiql, graphiqlPolicy } from './pages/graphiql.ts'
 import { createSender } from './pages/send.ts'
 import { readWebApp, type WebApp, webAppFolders, webAppMissing, webAppPolicy } from './pages/web-app.ts'
 import { addressOf, renderWelcome, welcomePolicy } from './pages/welcome.ts'
+import { graphqlPath, isGraphqlPath } from './paths.ts'
 
 /** Where the web app is. */
 const webAppPath = '/app'
 
 export interface PageOptions {
-  /** The path of the API, where GraphiQL is, too, for browsers. */
-  readonly endpoint: string
   readonly graphiql: boolean
   /** Whether the web app is served. */
   readonly webApp: boolean
@@ -27,11 +26,11 @@ export type Pages = (request: IncomingMessage, response: ServerResponse) => Prom
 
 /** The welcome page at `/`, GraphiQL at the API's path, the web app at `/app`. Nothing of them comes from another host. */
 export function createPages(options: PageOptions): Pages {
-  const assetsPath = `${options.endpoint}/assets/`
+  const assetsPath = `${graphqlPath}/assets/`
   const send = createSender()
   let graphiql: Promise<Graphiql> | undefined
   const loadGraphiql = () => {
-    graphiql ??= createGraphiql({ ...options, assetsPath })
+    graphiql ??= createGraphiql({ ...options, endpoint: graphqlPath, assetsPath })
     return graphiql
   }
 
@@ -76,7 +75,9 @@ export function createPages(options: PageOptions): Pages {
     if (request.method !== 'GET' && request.method !== 'HEAD') return false
     const path = request.url?.split('?', 1)[0] ?? ''
     if (path === '/') {
-      const body = Buffer.from(renderWelcome({ ...options, address: addressOf(request) }))
+      const body = Buffer.from(
+        renderWelcome({ ...options, endpoint: graphqlPath, address: addressOf(request) }),
+      )
       await send(request, response, { type: 'text/html', body }, { policy: welcomePolicy })
       return true
     }
@@ -85,7 +86,7 @@ export function createPages(options: PageOptions): Pages {
       return true
     }
     if (!options.graphiql) return false
-    if (path === options.endpoint && wantsPage(request)) {
+    if (isGraphqlPath(path) && wantsPage(request)) {
       const body = Buffer.from((await loadGraphiql()).html)
       await send(request, response, { type: 'text/html', body }, { policy: graphiqlPolicy })
       return true
@@ -101,5 +102,5 @@ export function createPages(options: PageOptions): Pages {
 /** A browser that navigates, not a client that asks for data. */
 function wantsPage(request: IncomingMessage): boolean {
   const { accept } = request.headers
-  return names(accept, 'text/html') && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
+  return prefersPage(accept) && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
 }

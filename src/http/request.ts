@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { uuidv7 } from '../core/ids.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { anonymous } from '../features/auth/viewer.ts'
@@ -42,47 +42,82 @@ function requestIdOf(request: IncomingMessage): string {
 
 /** Why a request is not handed on to GraphQL. */
 export interface RequestProblem {
-  readonly status: 400 | 413 | 415
-  readonly code: 'BAD_REQUEST' | 'REQUEST_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'
+  readonly status: 400 | 405 | 406 | 413 | 415 | 503
+  readonly code:
+    | 'BAD_REQUEST'
+    | 'NOT_ACCEPTABLE'
+    | 'REQUEST_TOO_LARGE'
+    | 'SERVICE_UNAVAILABLE'
+    | 'UNSUPPORTED_MEDIA_TYPE'
   readonly message: string
+  /** What the client may send instead, or when. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export const methodNotAllowed: RequestProblem = {
+  status: 405,
+  code: 'BAD_REQUEST',
+  message: 'Send operations with POST, or queries with GET.',
+  headers: { allow: 'GET, POST, OPTIONS' },
+}
+
+export const notAcceptable: RequestProblem = {
+  status: 406,
+  code: 'NOT_ACCEPTABLE',
+  message:
+    'Answers are application/graphql-response+json or application/json, and text/event-stream for a subscription: accept one of them.',
+}
+
+export const authenticationUnavailable: RequestProblem = {
+  status: 503,
+  code: 'SERVICE_UNAVAILABLE',
+  message: 'The server cannot tell who is asking right now. Try again.',
+  headers: { 'retry-after': '1' },
+}
+
+const notJson: RequestProblem = {
+  status: 415,
+  code: 'UNSUPPORTED_MEDIA_TYPE',
+  message: 'Send the request as application/json.',
+}
+
+const compressed: RequestProblem = {
+  status: 415,
+  code: 'UNSUPPORTED_MEDIA_TYPE',
+  message: 'Compressed request bodies are not supported. Send the body as it is, without Content-Encoding.',
+  headers: { 'accept-encoding': 'identity' },
+}
+
+const tooLarge: RequestProblem = {
+  status: 413,
+  code: 'REQUEST_TOO_LARGE',
+  message: `The request body is too large: at most ${maxBodyBytes.toLocaleString('en')} bytes.`,
 }
 
 const json = /^application\/(json|graphql\+json)\s*(;|$)/i
 
 /**
  * What GraphQL's own HTTP layer would answer too kindly (forms, which a page of any origin may post) or
- * too late (bodies without end).
+ * too late (bodies without end). Only a body that may be read is asked for, where its client waits for that.
  */
-export async function checkRequest(request: IncomingMessage): Promise<RequestProblem | null> {
-  if (request.method === 'GET') return checkParameters(request)
-  if (!json.test(request.headers['content-type'] ?? '')) {
-    return { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message: 'Send the request as application/json.' }
-  }
+export async function checkRequest(
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<RequestProblem | null> {
+  if (request.method === 'GET') return null
+  const { headers } = request
+  if (!json.test(headers['content-type'] ?? '')) return notJson
+  if (!/^(identity)?$/i.test(headers['content-encoding'] ?? '')) return compressed
+  if (Number(headers['content-length'] ?? 0) > maxBodyBytes) return tooLarge
   // Yoga looks for it in lower case, and without a space before its parameters.
-  request.headers['content-type'] = 'application/json'
-  if (await isBodyWithinLimit(request)) return null
-  const message = `The request body is too large: at most ${maxBodyBytes.toLocaleString('en')} bytes.`
-  return { status: 413, code: 'REQUEST_TOO_LARGE', message }
+  headers['content-type'] = 'application/json'
+  if (expectsContinue(request)) response.writeContinue()
+  return (await isBodyWithinLimit(request)) ? null : tooLarge
 }
 
-function checkParameters(request: IncomingMessage): RequestProblem | null {
-  const parameters = new URL(request.url ?? '', 'http://localhost').searchParams
-  for (const name of ['variables', 'extensions']) {
-    if (!isJsonObject(parameters.get(name))) {
-      return { status: 400, code: 'BAD_REQUEST', message: `The parameter ${name} must be a JSON object.` }
-    }
-  }
-  return null
-}
-
-function isJsonObject(text: string | null): boolean {
-  if (text === null || text === '') return true
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && !Array.isArray(value)
-  } catch {
-    return false
-  }
+/** HTTP/1.0 has no interim answers. */
+function expectsContinue({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === '1.1' && headers.expect?.toLowerCase() === '100-continue'
 }
 
 /**
@@ -90,12 +125,11 @@ function isJsonObject(text: string | null): boolean {
  * is read here, up to the limit.
  */
 async function isBodyWithinLimit(request: IncomingMessage): Promise<boolean> {
-  const length = request.headers['content-length']
-  if (length !== undefined) return Number(length) <= maxBodyBytes
   if (request.headers['transfer-encoding'] === undefined) return true
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  // Left open: the rest of a body that is too large is still to be read and dropped.
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length
     if (size > maxBodyBytes) return false
     chunks.push(chunk)

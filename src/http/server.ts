@@ -4,18 +4,26 @@ import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
-import { accepts, acceptsAnswers, withoutRefusals } from './accept.ts'
+import { negotiate } from './accept.ts'
+import { type Answer, sendAnswer } from './answer.ts'
 import type { ClientAddresses } from './client-address.ts'
 import { trackConnections } from './connections.ts'
 import { type HttpContext, sendEvents } from './event-stream.ts'
 import type { SendExport } from './exports.ts'
 import type { SendMetrics } from './metrics.ts'
-import { corsHeaders, type Origins, preflightHeaders } from './origins.ts'
+import { corsHeaders, createPreflightHeaders, type Origins } from './origins.ts'
 import { createPages, type Pages } from './pages.ts'
-import { authenticate, checkRequest, type OnConnected } from './request.ts'
+import { isGraphqlPath } from './paths.ts'
+import {
+  authenticate,
+  authenticationUnavailable,
+  checkRequest,
+  methodNotAllowed,
+  notAcceptable,
+  type OnConnected,
+  type RequestProblem,
+} from './request.ts'
 import type { Yoga } from './yoga.ts'
-
-export const graphqlPath = '/graphql'
 
 /** How often to look for connections that are needed no more, while the server drains, in milliseconds. */
 const cutMs = 50
@@ -30,6 +38,8 @@ export interface HttpServerOptions {
   readonly sendMetrics: SendMetrics
   readonly onConnected: OnConnected
   readonly origins: Origins
+  /** Request headers that pages of other origins may send besides those that clients need. */
+  readonly corsAllowedHeaders: readonly string[]
   readonly graphiql: boolean
   /** Whether the web app is served. */
   readonly webApp: boolean
@@ -42,8 +52,10 @@ export interface HttpServerOptions {
   readonly heartbeatMs: number
 }
 
-interface DrainState {
+interface RouteOptions extends HttpServerOptions {
   readonly state: { readonly draining: boolean }
+  readonly pages: Pages
+  readonly preflightHeaders: Record<string, string>
 }
 
 /** The HTTP side: what sockets are upgraded on, and how to stop it. */
@@ -62,18 +74,27 @@ export interface HttpServer {
 /** Routes: `/`, `/app`, `/graphql`, `/exports/<token>`, `/health/live`, `/health/ready`, `/metrics`; everything else is 404. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { logger, graphiql, webApp, demo, onlyPersisted } = options
-  const pages = createPages({ endpoint: graphqlPath, graphiql, webApp, demo, onlyPersisted })
   const connections = trackConnections()
   const state = { draining: false }
-  const server = createServer({ connectionsCheckingInterval: 5_000 }, (request, response) => {
+  const routeOptions: RouteOptions = {
+    ...options,
+    state,
+    pages: createPages({ graphiql, webApp, demo, onlyPersisted }),
+    preflightHeaders: createPreflightHeaders(options.corsAllowedHeaders),
+  }
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     connections.answer(request.socket, response)
     if (state.draining) response.setHeader('connection', 'close')
-    route(request, response, { ...options, state }, pages).catch((error: unknown) => {
+    route(request, response, routeOptions).catch((error: unknown) => {
       logger.error({ err: error }, 'a request failed')
       if (response.headersSent) response.destroy()
-      else send(response, 500, 'text/plain', 'Something went wrong on the server.\n')
+      else void sendAnswer(request, response, text(500, 'Something went wrong on the server.\n'))
     })
-  })
+  }
+  const server = createServer({ connectionsCheckingInterval: 5_000 }, onRequest)
+  // Node would ask for every body, and refuse other expectations without reading theirs.
+  server.on('checkContinue', onRequest)
+  server.on('checkExpectation', onRequest)
   server.on('connection', connections.open)
   server.on('upgrade', (_request, socket: Socket) => {
     if (state.draining) socket.destroy()
@@ -108,30 +129,31 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 async function route(
   request: IncomingMessage,
   response: ServerResponse,
-  options: HttpServerOptions & DrainState,
-  pages: Pages,
+  options: RouteOptions,
 ): Promise<void> {
-  const path = request.url?.split('?', 1)[0]
+  const send = (answer: Answer) => sendAnswer(request, response, answer)
   response.setHeader('x-content-type-options', 'nosniff')
-  if (await pages(request, response)) return
-  if (path === graphqlPath) return graphql(request, response, options)
-  if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)
+  if (await options.pages(request, response)) return
+  if (isGraphqlPath(request.url)) return graphql(request, response, options)
+  if (request.method !== 'GET' && request.method !== 'HEAD') return send(notFound)
+  const path = request.url?.split('?', 1)[0]
   if (path?.startsWith(exportsPath)) {
     return sendExport(request, response, options, path.slice(exportsPath.length))
   }
   switch (path) {
     case '/health/live':
-      return send(response, 200, 'application/json', '{"status":"live"}\n')
+      return send(json(200, { status: 'live' }))
     case '/health/ready': {
       const problem = options.state.draining ? 'the server is stopping' : await options.findUnreadiness()
-      const body = JSON.stringify(problem === null ? { status: 'ready' } : { status: 'unready', problem })
-      return send(response, problem === null ? 200 : 503, 'application/json', `${body}\n`)
+      return send(
+        problem === null ? json(200, { status: 'ready' }) : json(503, { status: 'unready', problem }),
+      )
     }
     case '/metrics':
-      if (!(await options.sendMetrics(request, response))) notFound(response)
+      if (!(await options.sendMetrics(request, response))) await send(notFound)
       return
     default:
-      return notFound(response)
+      return send(notFound)
   }
 }
 
@@ -141,29 +163,27 @@ async function sendExport(
   options: HttpServerOptions,
   token: string,
 ): Promise<void> {
-  for (const [name, value] of Object.entries(corsHeaders(options.origins, request))) {
-    response.setHeader(name, value)
-  }
+  setCorsHeaders(request, response, options)
   const outcome = await options.sendExport(request, response, token)
   if (outcome === 'none') {
-    send(response, 404, 'text/plain', 'This link is over. Ask for a new one: `downloadUrl` of the export.\n')
+    const body = 'This link is over. Ask for a new one: `downloadUrl` of the export.\n'
+    await sendAnswer(request, response, text(404, body))
   }
   if (outcome === 'busy') {
     response.setHeader('retry-after', '10')
-    send(response, 429, 'text/plain', 'Too many downloads are under way. Try again in a moment.\n')
+    const body = 'Too many downloads are under way. Try again in a moment.\n'
+    await sendAnswer(request, response, text(429, body))
   }
 }
 
 async function graphql(
   request: IncomingMessage,
   response: ServerResponse,
-  options: HttpServerOptions & DrainState,
+  options: RouteOptions,
 ): Promise<void> {
-  for (const [name, value] of Object.entries(corsHeaders(options.origins, request))) {
-    response.setHeader(name, value)
-  }
+  setCorsHeaders(request, response, options)
   if (request.method === 'OPTIONS') {
-    response.writeHead(204, preflightHeaders).end()
+    response.writeHead(204, options.preflightHeaders).end()
     return
   }
   // An answer is for whoever asked: no cache that others share gives it to them.
@@ -177,31 +197,23 @@ async function graphql(
     options.logger.error({ err: error }, 'a request could not be authenticated')
     return null
   })
-  if (transport === null) {
-    response.setHeader('retry-after', '1')
-    const message = 'The server cannot tell who is asking right now. Try again.'
-    const errors = [{ message, extensions: { code: 'SERVICE_UNAVAILABLE' } }]
-    return send(response, 503, 'application/json', JSON.stringify({ errors }))
-  }
+  if (transport === null) return refuse(request, response, authenticationUnavailable)
   response.setHeader('x-request-id', transport.requestId)
-  const problem = await checkRequest(request)
-  if (problem !== null) {
-    // What is left of the body is not read.
-    response.setHeader('connection', 'close')
-    const errors = [{ message: problem.message, extensions: { code: problem.code } }]
-    return send(response, problem.status, 'application/json', JSON.stringify({ errors }))
-  }
+  if (request.method !== 'GET' && request.method !== 'POST')
+    return refuse(request, response, methodNotAllowed)
+  const accepted = negotiate(request.headers.accept)
+  // Before anything runs whose answer nobody could take.
+  if (accepted === null) return refuse(request, response, notAcceptable)
+  const problem = await checkRequest(request, response)
+  if (problem !== null) return refuse(request, response, problem)
   let results: AsyncIterable<ExecutionResult> | null = null
   const takeResults: HttpContext['takeResults'] = (taken) => {
     results = taken
   }
-  const { accept } = request.headers
-  // Before anything runs whose answer nobody could take.
-  if (!acceptsAnswers(accept)) return notAcceptable(response)
-  if (accept !== undefined) request.headers.accept = withoutRefusals(accept)
+  request.headers.accept = accepted.header
   const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
     ...transport,
-    acceptsEvents: accepts(accept, 'text/event-stream'),
+    acceptsEvents: accepted.acceptsEvents,
     takeResults,
   })
   if (results === null) {
@@ -210,9 +222,8 @@ async function graphql(
     if (headers['content-encoding'] === 'none') delete headers['content-encoding']
     const body = await answer.text()
     // A subscription of somebody who takes nothing that its refusal could be.
-    if (answer.status === 406 && body === '') return notAcceptable(response)
-    response.writeHead(answer.status, headers).end(body)
-    return
+    if (answer.status === 406 && body === '') return refuse(request, response, notAcceptable)
+    return sendAnswer(request, response, { status: answer.status, headers, body })
   }
   // It was on its way when the server was told to stop.
   if (options.state.draining) response.destroy()
@@ -222,11 +233,24 @@ async function graphql(
   await sendEvents(response, results, options.heartbeatMs)
 }
 
-function notAcceptable(response: ServerResponse): void {
-  const message =
-    'Answers are application/graphql-response+json or application/json, and text/event-stream for a subscription: accept one of them.'
-  const errors = [{ message, extensions: { code: 'NOT_ACCEPTABLE' } }]
-  send(response, 406, 'application/json', JSON.stringify({ errors }))
+function setCorsHeaders(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HttpServerOptions,
+): void {
+  for (const [name, value] of Object.entries(corsHeaders(options.origins, request))) {
+    response.setHeader(name, value)
+  }
+}
+
+/** In the form of a GraphQL answer, though no operation has run. */
+function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, code, message, headers }: RequestProblem,
+): Promise<void> {
+  const answer = json(status, { errors: [{ message, extensions: { code } }] })
+  return sendAnswer(request, response, { ...answer, headers: { ...answer.headers, ...headers } })
 }
 
 /** Where a client of server-sent events says it stopped. */
@@ -235,17 +259,16 @@ function resumptionIn(request: IncomingMessage): string | null {
   return typeof id === 'string' && id !== '' ? id : null
 }
 
-function send(response: ServerResponse, status: number, type: string, body: string): void {
-  response.writeHead(status, {
-    'content-type': `${type}; charset=utf-8`,
-    'content-length': Buffer.byteLength(body),
-  })
-  response.end(body)
+function text(status: number, body: string): Answer {
+  return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body }
 }
 
-function notFound(response: ServerResponse): void {
-  send(response, 404, 'text/plain', 'There is nothing here. The API is at /graphql.\n')
+function json(status: number, value: object): Answer {
+  const body = `${JSON.stringify(value)}\n`
+  return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body }
 }
+
+const notFound = text(404, 'There is nothing here. The API is at /graphql.\n')
 
 /** Resolves with the port once the server accepts connections. */
 export function listen(server: Server, host: string, port: number): Promise<number> {

@@ -10,6 +10,7 @@ import { toClientError } from '../graphql/operation/client-errors.ts'
 import type { OperationRunner, Outcome } from '../graphql/operation/runner.ts'
 import type { ClientAddresses } from './client-address.ts'
 import type { Origins } from './origins.ts'
+import { isGraphqlPath } from './paths.ts'
 import type { OnConnected } from './request.ts'
 import {
   type Answer,
@@ -43,7 +44,6 @@ export interface WebSocketServer {
 export function createWebSocketServer(options: {
   server: Server
   runner: OperationRunner
-  path: string
   origins: Origins
   authenticator: Authenticator
   addressOf: ClientAddresses
@@ -70,9 +70,8 @@ export function createWebSocketServer(options: {
       return answerPlainly(server, request, socket, head)
     // Node has let go of the socket; without a listener a reset would end the process.
     socket.on('error', () => socket.destroy())
-    const path = request.url?.split('?', 1)[0]
     const { origin, host } = request.headers
-    if (path !== options.path) return refuse(socket, '404 Not Found')
+    if (!isGraphqlPath(request.url)) return refuse(socket, '404 Not Found')
     if (!origins.allows(origin, host)) return refuse(socket, '403 Forbidden')
     sockets.handleUpgrade(request, socket, head, (client) => sockets.emit('connection', client, request))
   }

@@ -9,7 +9,6 @@ import { renderWelcome } from '../../src/http/pages/welcome.ts'
 import { createPages, type PageOptions } from '../../src/http/pages.ts'
 
 const demo: PageOptions = {
-  endpoint: '/graphql',
   graphiql: true,
   webApp: true,
   demo: true,
@@ -141,6 +140,19 @@ describe('pages', () => {
     ['another path', '/other', 'text/html'],
   ])('leave %s to others', async (_what, path, accept) => {
     expect((await fetch(url + path, { headers: { accept } })).status).toBe(418)
+  })
+
+  test.each([
+    ['a browser', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8', true],
+    ['who wants a page first', 'text/html, application/json', true],
+    ['who wants data first', 'application/json, text/html', false],
+    ['who would rather have data', 'text/html;q=0.5, application/json', false],
+    ['who takes whatever there is', '*/*', false],
+    ['who refuses pages', 'text/html;q=0, text/*', false],
+  ])('GraphiQL is for %s: %s: %s', async (_who, accept, isPage) => {
+    for (const path of ['/graphql', '/graphql/']) {
+      expect((await fetch(url + path, { headers: { accept } })).status).toBe(isPage ? 200 : 418)
+    }
   })
 
   test('leave mutations to others', async () => {

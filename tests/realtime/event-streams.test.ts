@@ -103,6 +103,17 @@ test('a client that accepts everything gets a stream; one that wants JSON alone 
   await eventually(() => expect(listeners()).toBe(0))
 })
 
+test.each([
+  'application/json, text/event-stream',
+  'application/json, text/event-stream;q=0.1',
+  'application/graphql-response+json, */*;q=0.1',
+  'text/event-stream; charset=utf-8',
+])('a subscription is answered with events wherever they are accepted: %s', async (accept) => {
+  const stream = await openStream(app.url, { token: bob.token, query: Events, headers: { accept } })
+  await stream.until(({ data }) => data.data.events.__typename === 'CaughtUp')
+  stream.leave()
+})
+
 test('a comment comes at every heartbeat, over a subscription that has nothing to tell', async () => {
   const quick = await startTestApp({ database: app.database, timings: { heartbeatMs: 30 } })
   const stream = await openStream(quick.url, { token: bob.token, query: MessageAdded })

@@ -30,10 +30,12 @@ export interface StreamRequest {
   readonly headers?: Record<string, string>
 }
 
+/** @param url of a server, or of its API by another path than `/graphql` */
 export async function openStream(url: string, options: StreamRequest): Promise<EventStream> {
   const { token, query, variables = {}, method = 'POST' } = options
   const parameters = new URLSearchParams({ query, variables: JSON.stringify(variables) })
-  const outgoing = request(`${url}/graphql${method === 'GET' ? `?${parameters}` : ''}`, {
+  const endpoint = new URL(url).pathname === '/' ? `${url}/graphql` : url
+  const outgoing = request(`${endpoint}${method === 'GET' ? `?${parameters}` : ''}`, {
     method,
     headers: {
       accept: 'text/event-stream',

@@ -54,3 +54,12 @@ test('WORKERS=auto is one for each core that this process may use', () => {
   expect(parseConfig({ WORKERS: 'auto' }).workers).toBe(Math.min(availableParallelism(), 64))
   expect(parseConfig({}).workers).toBe(1)
 })
+
+test('CORS_ALLOWED_HEADERS is a list of header names', () => {
+  expect(parseConfig({}).corsAllowedHeaders).toEqual([])
+  const names = parseConfig({ CORS_ALLOWED_HEADERS: 'X-Tenant-Id, x_trace,,' }).corsAllowedHeaders
+  expect(names).toEqual(['x-tenant-id', 'x_trace'])
+  for (const value of ['*', 'x-tenant id', 'x-tenant:', 'ü', 'x-a\r\nset-cookie', 'x-good, "bad"']) {
+    expect(read({ CORS_ALLOWED_HEADERS: value })).toThrow(/CORS_ALLOWED_HEADERS has ".*", which is no header/)
+  }
+})

@@ -13,7 +13,6 @@ const servers: Server[] = []
 
 async function serve(options: { webApp?: boolean; webAppFolders?: readonly URL[] } = {}): Promise<string> {
   const pages = createPages({
-    endpoint: '/graphql',
     graphiql: false,
     webApp: true,
     demo: false,
