@@ -85,6 +85,6 @@ export const builder = new SchemaBuilder<{
     exposeDescriptions: false,
   },
   withInput: { argOptions: { required: true, description: 'What to do, and with what.' } },
-  // Counted once for an operation, by the pipeline, and not once for each root field.
+  // Counted once for an operation, by its runner, and not once for each root field.
   complexity: { disabled: true },
 })

@@ -498,7 +498,7 @@ test('a failure of the server tells its request id and nothing else; the log tel
     const bob = await broken.register('bob')
     const id = await createGroupChat(bob)
     await broken.app.database.query({ name: 'test_break', text: 'DROP TABLE messages CASCADE' }, [])
-    // Interpreted and compiled.
+    // With a plan that is new, and with one that is not.
     for (let i = 0; i < 4; i++) {
       const { status, data, errors, headers } = await bob.send(ChatMessages, { id })
       const requestId = headers.get('x-request-id')

@@ -38,7 +38,7 @@ describe('where introspection is on', () => {
     const sdl = printSdl(createSchema()).trimEnd()
     const printed = query.includes('specifiedByURL') ? sdl : sdl.replaceAll(/ @specifiedBy\(.*\)/g, '')
     for (const client of [open.anonymous, alice]) {
-      // Often enough to be compiled.
+      // With a plan that is new, and with one that is not.
       for (let i = 0; i < 4; i++) {
         expect(printSchema(buildClientSchema(await client.run(query)))).toBe(printed)
       }

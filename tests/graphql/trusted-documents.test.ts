@@ -83,6 +83,8 @@ describe.each(['post', 'get', 'socket'] as const)('a document of a manifest by %
     ['a key that has the prefix, without it', { documentId: hashOf('x') }],
     ['a key that has the prefix, with it', { doc_id: `sha256:${hashOf('x')}` }],
     ['documentId before the others', { documentId: preset, doc_id: 'unknown', ...byHash('unknown') }],
+    ['an id under the plainest name', { id: preset }],
+    ['doc_id before id', { doc_id: preset, id: 'unknown' }],
     ['a hash before doc_id', { doc_id: 'unknown', ...byHash(preset) }],
     ['one of several operations by its name', { documentId: 'apollo-several', operationName: 'Second' }],
   ])('%s', async (_what, parameters) => {
