@@ -1,0 +1,470 @@
+import {
+  defaultFieldResolver,
+  defaultTypeResolver,
+  type ExecutionResult,
+  type GraphQLAbstractType,
+  GraphQLError,
+  type GraphQLObjectType,
+  isObjectType,
+  locatedError,
+  OperationTypeNode,
+  responsePathAsArray,
+} from 'graphql'
+import { inspect } from 'graphql/jsutils/inspect.js'
+import { addPath, type Path } from 'graphql/jsutils/Path.js'
+import { LazyInfo, toResolveInfo } from './info.ts'
+import {
+  type Arguments,
+  type Plan,
+  type PlannedField,
+  planRoot,
+  planSelection,
+  type Selection,
+  type Shape,
+  type UnplannedSelections,
+  type Values,
+} from './plan.ts'
+
+type MaybePromise<Value> = Value | Promise<Value>
+
+/** What a run of a plan is given. */
+export interface RunArguments {
+  readonly rootValue: unknown
+  readonly contextValue: unknown
+  /** As `getVariableValues` coerces them. */
+  readonly variableValues: Values
+}
+
+/** One run of a plan. */
+export interface Run extends RunArguments, Arguments {
+  readonly plan: Plan
+  readonly errors: Errors
+  readonly unplanned: UnplannedSelections
+}
+
+/**
+ * Runs a plan. The answer equals that of graphql-js' `execute` to the letter, down to the ticks after which promises
+ * settle, because the order of errors depends on them. A property test compares the two.
+ */
+export function executePlan(plan: Plan, args: RunArguments): MaybePromise<ExecutionResult> {
+  const run = createRun(plan, args)
+  try {
+    const data = executeOperation(run)
+    if (!isPromise(data)) return respond(run, data)
+    return data.then(
+      (settled) => respond(run, settled),
+      (error: unknown) => respondWithFailure(run, error),
+    )
+  } catch (error) {
+    return respondWithFailure(run, error)
+  }
+}
+
+/**
+ * Starts the subscription that a plan is for, like graphql-js' `createSourceEventStream`.
+ * @returns its source, or the errors why there is none
+ * @throws whatever is not a GraphQLError, for example when the resolver returned no source
+ */
+export async function subscribePlan(
+  plan: Plan,
+  args: RunArguments,
+): Promise<AsyncIterable<unknown> | ExecutionResult> {
+  try {
+    const source = await createSource(createRun(plan, args))
+    if (isAsyncIterable(source)) return source
+    throw new Error(`Subscription field must return Async Iterable. Received: ${inspect(source)}.`)
+  } catch (error) {
+    if (error instanceof GraphQLError) return { errors: [error] }
+    throw error
+  }
+}
+
+async function createSource(run: Run): Promise<unknown> {
+  const { fields } = planRoot(run.plan, rootTypeOf(run.plan), run.variableValues)
+  const [field] = fields
+  if (field === undefined)
+    throw new GraphQLError('A subscription needs a field.', { nodes: run.plan.operation })
+  const path = addPath(undefined, field.responseName, field.parentType.name)
+  try {
+    const values = field.argumentsFor?.(run) ?? {}
+    const info = toResolveInfo(run, field, path)
+    const subscribe = field.subscriber ?? defaultFieldResolver
+    const source = await subscribe(run.rootValue, values, run.contextValue, info)
+    if (source instanceof Error) throw source
+    return source
+  } catch (error) {
+    throw locatedError(error, field.nodes, responsePathAsArray(path))
+  }
+}
+
+function createRun(plan: Plan, { rootValue, contextValue, variableValues }: RunArguments): Run {
+  return {
+    plan,
+    rootValue,
+    contextValue,
+    variableValues,
+    errors: createErrors(),
+    knownArguments: new Map(),
+    unplanned: new Map(),
+  }
+}
+
+function respond({ errors: { list } }: Run, data: unknown): ExecutionResult {
+  const answer = data as NonNullable<ExecutionResult['data']>
+  return list.length === 0 ? { data: answer } : { errors: list, data: answer }
+}
+
+function respondWithFailure(run: Run, error: unknown): ExecutionResult {
+  run.errors.add(error as GraphQLError, undefined)
+  return respond(run, null)
+}
+
+function rootTypeOf({ schema, operation }: Plan): GraphQLObjectType {
+  const type = schema.getRootType(operation.operation)
+  if (type != null) return type
+  const message = `Schema is not configured to execute ${operation.operation} operation.`
+  throw new GraphQLError(message, { nodes: operation })
+}
+
+function executeOperation(run: Run): MaybePromise<unknown> {
+  const selection = planRoot(run.plan, rootTypeOf(run.plan), run.variableValues)
+  return run.plan.operation.operation === OperationTypeNode.MUTATION
+    ? executeSerially(run, selection)
+    : executeSelection(run, selection, run.rootValue, undefined)
+}
+
+/** One field after the other. A failure that nulls the answer stops the rest. */
+function executeSerially(run: Run, selection: Selection): MaybePromise<unknown> {
+  const results = createResults(selection)
+  let last: MaybePromise<unknown> = results
+  for (const field of selection.fields) {
+    const execute = () => {
+      const result = executeField(run, field, run.rootValue, undefined)
+      const keep = (settled: unknown) => {
+        results[field.responseName] = settled
+        return results
+      }
+      return isPromise(result) ? result.then(keep) : keep(result)
+    }
+    last = isPromise(last) ? last.then(execute) : execute()
+  }
+  return last
+}
+
+/** The fields of an object, side by side. @throws if a field fails that must not be null */
+function executeSelection(
+  run: Run,
+  selection: Selection,
+  source: unknown,
+  path: Path | undefined,
+): MaybePromise<Record<string, unknown>> {
+  const results = createResults(selection)
+  let containsPromise = false
+  try {
+    for (const field of selection.fields) {
+      const result = executeField(run, field, source, path)
+      results[field.responseName] = result
+      if (isPromise(result)) containsPromise = true
+    }
+  } catch (error) {
+    if (!containsPromise) throw error
+    // The other fields may reject too, and an unhandled rejection would end the process.
+    return settle(results, selection).finally(() => {
+      throw error
+    })
+  }
+  return containsPromise ? settle(results, selection) : results
+}
+
+async function settle(
+  results: Readonly<Record<string, MaybePromise<unknown>>>,
+  selection: Selection,
+): Promise<Record<string, unknown>> {
+  const settled = await Promise.all(Object.values(results))
+  const named = createResults(selection)
+  for (const [index, name] of Object.keys(results).entries()) named[name] = settled[index]
+  return named
+}
+
+/** A plain object is several times faster to fill and to serialise than one without a prototype. */
+function createResults({ namesPrototype }: Selection): Record<string, unknown> {
+  return namesPrototype ? Object.create(null) : {}
+}
+
+/** @param parentPath the path of the object that has the field */
+function executeField(
+  run: Run,
+  field: PlannedField,
+  source: unknown,
+  parentPath: Path | undefined,
+): MaybePromise<unknown> {
+  const { shape } = field
+  // Made when something asks for it: most fields are properties of their object, and need neither info nor path.
+  let info: LazyInfo | null = null
+  try {
+    let result: unknown
+    if (field.isProperty && isObjectLike(source)) result = source[field.fieldName]
+    if (!field.isProperty || typeof result === 'function') {
+      info = new LazyInfo(run, field, parentPath)
+      result = resolve(run, field, source, info)
+    }
+    if (shape.kind === 'leaf' && !isPromise(result)) return completeLeaf(field, shape, result)
+    info ??= new LazyInfo(run, field, parentPath)
+    return completeSafely(run, field, shape, info, info.path, result)
+  } catch (error) {
+    info ??= new LazyInfo(run, field, parentPath)
+    return failField(run, field, shape, info.path, error)
+  }
+}
+
+function resolve(run: Run, field: PlannedField, source: unknown, info: LazyInfo): unknown {
+  const values = field.argumentsFor === null ? {} : field.argumentsFor(run)
+  const { resolver } = field
+  if (resolver === undefined) return defaultFieldResolver(source, values, run.contextValue, info)
+  return resolver(
+    source,
+    values,
+    run.contextValue,
+    field.namesInfo ? toResolveInfo(run, field, info.path) : info,
+  )
+}
+
+/** Completes a value, or what is promised, and turns a failure into null where the type allows it. */
+function completeSafely(
+  run: Run,
+  field: PlannedField,
+  shape: Shape,
+  info: LazyInfo,
+  path: Path,
+  result: unknown,
+): MaybePromise<unknown> {
+  const completed = isPromise(result)
+    ? result.then((resolved) => complete(run, field, shape, info, path, resolved))
+    : complete(run, field, shape, info, path, result)
+  if (!isPromise(completed)) return completed
+  return completed.then(undefined, (error: unknown) => failField(run, field, shape, path, error))
+}
+
+/**
+ * "Value Completion" of the specification. The order of the checks and the messages are those of graphql-js.
+ * @throws whatever the field fails with
+ */
+function complete(
+  run: Run,
+  field: PlannedField,
+  shape: Shape,
+  info: LazyInfo,
+  path: Path,
+  result: unknown,
+): MaybePromise<unknown> {
+  if (shape.kind === 'leaf') return completeLeaf(field, shape, result)
+  if (isAbsent(field, shape, result)) return null
+  switch (shape.kind) {
+    case 'list':
+      return completeList(run, field, shape.item, info, path, result)
+    case 'object':
+      return completeObject(run, field, shape.type, info, path, result)
+    case 'abstract':
+      return completeAbstract(run, field, shape.type, info, path, result)
+  }
+}
+
+/** @throws if it is an error, or absent where null is not allowed */
+function isAbsent(field: PlannedField, { nullable }: Shape, result: unknown): result is null | undefined {
+  if (result != null) {
+    if (typeof result === 'object' && result instanceof Error) throw result
+    return false
+  }
+  if (nullable) return true
+  throw new Error(`Cannot return null for non-nullable field ${coordinateOf(field)}.`)
+}
+
+function completeLeaf(
+  field: PlannedField,
+  shape: Extract<Shape, { kind: 'leaf' }>,
+  result: unknown,
+): unknown {
+  if (isAbsent(field, shape, result)) return null
+  const serialized = shape.type.serialize(result)
+  if (serialized != null) return serialized
+  const call = `\`${inspect(shape.type)}.serialize(${inspect(result)})\``
+  throw new Error(`Expected ${call} to return non-nullable value, returned: ${inspect(serialized)}`)
+}
+
+function completeList(
+  run: Run,
+  field: PlannedField,
+  shape: Shape,
+  info: LazyInfo,
+  path: Path,
+  result: unknown,
+): MaybePromise<unknown> {
+  if (!isIterableObject(result)) {
+    throw new GraphQLError(`Expected Iterable, but did not find one for field "${coordinateOf(field)}".`)
+  }
+  const items: MaybePromise<unknown>[] = []
+  let containsPromise = false
+  try {
+    for (const item of result) {
+      const completed = completeItem(run, field, shape, info, addPath(path, items.length, undefined), item)
+      items.push(completed)
+      if (isPromise(completed)) containsPromise = true
+    }
+  } catch (error) {
+    // Nothing waits for the other items any more, and an unhandled rejection would end the process.
+    if (containsPromise) void Promise.allSettled(items)
+    throw error
+  }
+  return containsPromise ? Promise.all(items) : items
+}
+
+function completeItem(
+  run: Run,
+  field: PlannedField,
+  shape: Shape,
+  info: LazyInfo,
+  path: Path,
+  item: unknown,
+): MaybePromise<unknown> {
+  try {
+    return completeSafely(run, field, shape, info, path, item)
+  } catch (error) {
+    return failField(run, field, shape, path, error)
+  }
+}
+
+function completeAbstract(
+  run: Run,
+  field: PlannedField,
+  type: GraphQLAbstractType,
+  info: LazyInfo,
+  path: Path,
+  result: unknown,
+): MaybePromise<unknown> {
+  const resolveType = type.resolveType ?? defaultTypeResolver
+  const name: unknown = resolveType(result, run.contextValue, info, type)
+  if (isPromise(name)) {
+    return name.then((resolved) =>
+      completeObject(run, field, toObjectType(run, field, type, resolved, result), info, path, result),
+    )
+  }
+  return completeObject(run, field, toObjectType(run, field, type, name, result), info, path, result)
+}
+
+/** @throws GraphQLError if the name is not that of a possible type */
+function toObjectType(
+  { plan: { schema } }: Run,
+  field: PlannedField,
+  type: GraphQLAbstractType,
+  name: unknown,
+  result: unknown,
+): GraphQLObjectType {
+  const { nodes } = field
+  const mustResolve = `Abstract type "${type.name}" must resolve to an Object type at runtime for field "${coordinateOf(field)}"`
+  if (name == null) {
+    const advice = `Either the "${type.name}" type should provide a "resolveType" function or each possible type should provide an "isTypeOf" function.`
+    throw new GraphQLError(`${mustResolve}. ${advice}`, { nodes })
+  }
+  if (isObjectType(name)) {
+    throw new GraphQLError(
+      'Support for returning GraphQLObjectType from resolveType was removed in graphql-js@16.0.0 please return type name instead.',
+    )
+  }
+  if (typeof name !== 'string') {
+    throw new GraphQLError(`${mustResolve} with value ${inspect(result)}, received "${inspect(name)}".`)
+  }
+  const found = schema.getType(name)
+  if (found === undefined) {
+    const message = `Abstract type "${type.name}" was resolved to a type "${name}" that does not exist inside the schema.`
+    throw new GraphQLError(message, { nodes })
+  }
+  if (!isObjectType(found)) {
+    throw new GraphQLError(`Abstract type "${type.name}" was resolved to a non-object type "${name}".`, {
+      nodes,
+    })
+  }
+  if (schema.isSubType(type, found)) return found
+  throw new GraphQLError(`Runtime Object type "${name}" is not a possible type for "${type.name}".`, {
+    nodes,
+  })
+}
+
+function completeObject(
+  run: Run,
+  field: PlannedField,
+  type: GraphQLObjectType,
+  info: LazyInfo,
+  path: Path,
+  result: unknown,
+): MaybePromise<unknown> {
+  const selection = planSelection(run.plan, field, type, run.variableValues, run.unplanned)
+  if (type.isTypeOf == null) return executeSelection(run, selection, result, path)
+  const isOfType = type.isTypeOf(result, run.contextValue, info)
+  if (isPromise(isOfType)) {
+    return isOfType.then((resolved) => {
+      if (!resolved) throw notOfType(type, field, result)
+      return executeSelection(run, selection, result, path)
+    })
+  }
+  if (!isOfType) throw notOfType(type, field, result)
+  return executeSelection(run, selection, result, path)
+}
+
+function notOfType(type: GraphQLObjectType, { nodes }: PlannedField, result: unknown): GraphQLError {
+  return new GraphQLError(`Expected value of type "${type.name}" but got: ${inspect(result)}.`, { nodes })
+}
+
+/**
+ * Records why a field, or an item of a list, became null.
+ * @throws GraphQLError if it must not be null
+ */
+function failField(run: Run, { nodes }: PlannedField, { nullable }: Shape, path: Path, cause: unknown): null {
+  const error = locatedError(cause, nodes, responsePathAsArray(path))
+  if (!nullable) throw error
+  run.errors.add(error, path)
+  return null
+}
+
+interface Errors {
+  readonly list: GraphQLError[]
+  /** @param path of what the error turned into null; undefined for the whole answer */
+  add(error: GraphQLError, path: Path | undefined): void
+}
+
+/** Leaves out errors below what is null already. */
+function createErrors(): Errors {
+  const list: GraphQLError[] = []
+  const nulled = new Set<Path | undefined>()
+  return {
+    list,
+    add(error, path) {
+      for (let place = path; place !== undefined; place = place.prev) if (nulled.has(place)) return
+      if (nulled.has(undefined)) return
+      nulled.add(path)
+      list.push(error)
+    },
+  }
+}
+
+function coordinateOf({ parentType, fieldName }: PlannedField): string {
+  return `${parentType.name}.${fieldName}`
+}
+
+/** Anything with a `then`, as graphql-js has it. Asking primitives for properties takes longer than asking for their type. */
+function isPromise(value: unknown): value is Promise<unknown> {
+  return isObjectLike(value) && typeof value['then'] === 'function'
+}
+
+function isObjectLike(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' ? value !== null : typeof value === 'function'
+}
+
+function isIterableObject(value: unknown): value is Iterable<unknown> {
+  return (
+    typeof value === 'object' && typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === 'function'
+  )
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof (value as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function'
+}
