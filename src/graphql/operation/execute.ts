@@ -220,13 +220,8 @@ function executeField(
 function resolve(run: Run, field: PlannedField, source: unknown, info: LazyInfo): unknown {
   const values = field.argumentsFor === null ? {} : field.argumentsFor(run)
   const { resolver } = field
-  if (resolver === undefined) return defaultFieldResolver(source, values, run.contextValue, info)
-  return resolver(
-    source,
-    values,
-    run.contextValue,
-    field.namesInfo ? toResolveInfo(run, field, info.path) : info,
-  )
+  if (resolver === undefined) return defaultFieldResolver(source, values, run.contextValue, info.whole)
+  return resolver(source, values, run.contextValue, field.namesInfo ? info.whole : info)
 }
 
 /** Completes a value, or what is promised, and turns a failure into null where the type allows it. */
@@ -342,7 +337,7 @@ function completeAbstract(
   result: unknown,
 ): MaybePromise<unknown> {
   const resolveType = type.resolveType ?? defaultTypeResolver
-  const name: unknown = resolveType(result, run.contextValue, info, type)
+  const name: unknown = resolveType(result, run.contextValue, info.whole, type)
   if (isPromise(name)) {
     return name.then((resolved) =>
       completeObject(run, field, toObjectType(run, field, type, resolved, result), info, path, result),
@@ -399,7 +394,7 @@ function completeObject(
 ): MaybePromise<unknown> {
   const selection = planSelection(run.plan, field, type, run.variableValues, run.unplanned)
   if (type.isTypeOf == null) return executeSelection(run, selection, result, path)
-  const isOfType = type.isTypeOf(result, run.contextValue, info)
+  const isOfType = type.isTypeOf(result, run.contextValue, info.whole)
   if (isPromise(isOfType)) {
     return isOfType.then((resolved) => {
       if (!resolved) throw notOfType(type, field, result)
