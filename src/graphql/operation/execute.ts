@@ -203,8 +203,13 @@ function executeField(
   let info: LazyInfo | null = null
   try {
     let result: unknown
-    if (field.isProperty && isObjectLike(source)) result = source[field.fieldName]
-    if (!field.isProperty || typeof result === 'function') {
+    if (field.isProperty) {
+      if (isObjectLike(source)) result = source[field.fieldName]
+      if (typeof result === 'function') {
+        info = new LazyInfo(run, field, parentPath)
+        result = callMethod(run, field, source, info)
+      }
+    } else {
       info = new LazyInfo(run, field, parentPath)
       result = resolve(run, field, source, info)
     }
@@ -215,6 +220,12 @@ function executeField(
     info ??= new LazyInfo(run, field, parentPath)
     return failField(run, field, shape, info.path, error)
   }
+}
+
+/** Reads the property once more, like the default resolver of graphql-js: it may be an accessor. */
+function callMethod(run: Run, { fieldName }: PlannedField, source: unknown, info: LazyInfo): unknown {
+  const methods = source as Record<string, (...args: readonly unknown[]) => unknown>
+  return methods[fieldName]?.({}, run.contextValue, info.whole)
 }
 
 function resolve(run: Run, field: PlannedField, source: unknown, info: LazyInfo): unknown {
