@@ -213,7 +213,12 @@ function executeField(
       info = new LazyInfo(run, field, parentPath)
       result = resolve(run, field, source, info)
     }
-    if (shape.kind === 'leaf' && !isPromise(result)) return completeLeaf(field, shape, result)
+    if (shape.kind === 'leaf' && !isPromise(result)) {
+      const serialized = completeLeaf(field, shape, result)
+      if (!isPromise(serialized)) return serialized
+      info ??= new LazyInfo(run, field, parentPath)
+      return awaitSafely(run, field, shape, info.path, serialized)
+    }
     info ??= new LazyInfo(run, field, parentPath)
     return completeSafely(run, field, shape, info, info.path, result)
   } catch (error) {
@@ -247,7 +252,16 @@ function completeSafely(
   const completed = isPromise(result)
     ? result.then((resolved) => complete(run, field, shape, info, path, resolved))
     : complete(run, field, shape, info, path, result)
-  if (!isPromise(completed)) return completed
+  return isPromise(completed) ? awaitSafely(run, field, shape, path, completed) : completed
+}
+
+function awaitSafely(
+  run: Run,
+  field: PlannedField,
+  shape: Shape,
+  path: Path,
+  completed: Promise<unknown>,
+): Promise<unknown> {
   return completed.then(undefined, (error: unknown) => failField(run, field, shape, path, error))
 }
 
