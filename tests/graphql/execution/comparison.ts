@@ -258,7 +258,7 @@ interface Rejections {
 }
 
 /** Takes the place of all others that listen for unhandled rejections: those of graphql-js are not ours. */
-function watchRejections(): Rejections {
+export function watchRejections(): Rejections {
   const others = process.listeners('unhandledRejection')
   let reasons: string[] = []
   const note = (reason: unknown) => {
