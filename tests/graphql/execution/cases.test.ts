@@ -43,6 +43,16 @@ async function answersOf(schema: GraphQLSchema, text: string, ...runs: readonly 
   return answers
 }
 
+/** A method that fails after so many ticks. */
+const failsAfter = (ticks: number) => async () => {
+  await waitTicks(ticks)
+  throw new Error(`Failed after ${ticks}`)
+}
+
+async function waitTicks(ticks: number): Promise<void> {
+  for (let left = ticks; left > 0; left--) await null
+}
+
 /** A method that shows the arguments it is called with. */
 const show = (args: unknown) => JSON.stringify(args)
 
@@ -216,22 +226,37 @@ test('defaults and literals of a custom scalar are coerced on every run', async 
 })
 
 test('a resolver that changes its arguments changes those of no other call', async () => {
-  const schema = buildSchema(
-    'input Filter { text: String } type Item { show(limit: Int = 1, filter: Filter): String } type Query { items: [Item!]! }',
-  )
+  const schema = buildSchema('type Item { show(limit: Int = 1): String } type Query { items: [Item!]! }')
   const item = {
-    show(args: Record<string, unknown> & { filter: Record<string, unknown> }) {
+    show(args: Record<string, unknown>) {
       const shown = JSON.stringify(args)
-      args.filter['text'] = 'changed'
       args['limit'] = 'changed'
       return shown
     },
   }
   const text =
-    'query ($text: String) { items { show(filter: { text: "a" }) other: show(filter: { text: $text }) } }'
-  const expected = { show: '{"limit":1,"filter":{"text":"a"}}', other: '{"limit":1,"filter":{"text":"b"}}' }
-  const run = { rootValue: { items: [item, item] }, variableValues: { text: 'b' } }
-  expect(await answersOf(schema, text, run)).toEqual([{ data: { items: [expected, expected] } }])
+    'query ($limit: Int) { items { show default: show literal: show(limit: 2) given: show(limit: $limit) } }'
+  const shown = { show: '{"limit":1}', default: '{"limit":1}', literal: '{"limit":2}', given: '{"limit":3}' }
+  const run = { rootValue: { items: [item, item, item] }, variableValues: { limit: 3 } }
+  expect(await answersOf(schema, text, run)).toEqual([{ data: { items: [shown, shown, shown] } }])
+})
+
+test('each call has its own objects from literals', async () => {
+  const schema = buildSchema(
+    'input Filter { text: String } type Item { show(filter: Filter): String } type Query { items: [Item!]! }',
+  )
+  const item = {
+    show({ filter }: { filter: Record<string, unknown> }) {
+      const shown = String(filter['text'])
+      filter['text'] = 'changed'
+      return shown
+    },
+  }
+  const text =
+    'query ($text: String) { items { show(filter: { text: "a" }) given: show(filter: { text: $text }) } }'
+  const shown = { show: 'a', given: 'b' }
+  const run = { rootValue: { items: [item, item, item] }, variableValues: { text: 'b' } }
+  expect(await answersOf(schema, text, run)).toEqual([{ data: { items: [shown, shown, shown] } }])
 })
 
 test('arguments that an implementing type adds or defaults differently are its own', async () => {
@@ -378,6 +403,27 @@ test('a failure of a non-null field nulls the nearest parent that may be null', 
     data: { node: { a: 1, maybe: null } },
     errors: [{ path: ['node', 'maybe', 'next', 'next', 'a'] }],
   })
+})
+
+test('an error below what is null already is not reported', async () => {
+  const schema = buildSchema(
+    'type Node { a: Int! b: Int } type Query { node: Node nodes: [Node!] slow: Int }',
+  )
+  const node = { a: failsAfter(1), b: failsAfter(15) }
+  const rootValue = { node, nodes: [node, node], slow: () => waitTicks(30) }
+  const [answer] = await answersOf(schema, '{ node { a b } nodes { b a } slow }', { rootValue })
+  expect(answer).toMatchObject({
+    data: { node: null, nodes: null, slow: null },
+    errors: [{ path: ['node', 'a'] }, { path: ['nodes', 0, 'a'] }],
+  })
+})
+
+test('an error after the whole answer is null is not added to it', async () => {
+  const schema = buildSchema('type Query { a: Int! b: Int }')
+  const rootValue = { a: failsAfter(1), b: failsAfter(15) }
+  const answer = await createPlannedExecutor(schema).execute({ document: parse('{ a b }'), rootValue })
+  await waitTicks(30)
+  expect(answer).toMatchObject({ data: null, errors: [{ path: ['a'] }] })
 })
 
 test('fields of one name merge at the place of the first', async () => {
