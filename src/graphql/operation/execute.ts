@@ -203,12 +203,22 @@ function executeField(
   let info: LazyInfo | null = null
   try {
     let result: unknown
-    if (field.isProperty && isObjectLike(source)) result = source[field.fieldName]
-    if (!field.isProperty || typeof result === 'function') {
+    if (field.isProperty) {
+      if (isObjectLike(source)) result = source[field.fieldName]
+      if (typeof result === 'function') {
+        info = new LazyInfo(run, field, parentPath)
+        result = callMethod(run, field, source, info)
+      }
+    } else {
       info = new LazyInfo(run, field, parentPath)
       result = resolve(run, field, source, info)
     }
-    if (shape.kind === 'leaf' && !isPromise(result)) return completeLeaf(field, shape, result)
+    if (shape.kind === 'leaf' && !isPromise(result)) {
+      const serialized = completeLeaf(field, shape, result)
+      if (!isPromise(serialized)) return serialized
+      info ??= new LazyInfo(run, field, parentPath)
+      return awaitSafely(run, field, shape, info.path, serialized)
+    }
     info ??= new LazyInfo(run, field, parentPath)
     return completeSafely(run, field, shape, info, info.path, result)
   } catch (error) {
@@ -217,16 +227,17 @@ function executeField(
   }
 }
 
+/** Reads the property once more, like the default resolver of graphql-js: it may be an accessor. */
+function callMethod(run: Run, { fieldName }: PlannedField, source: unknown, info: LazyInfo): unknown {
+  const methods = source as Record<string, (...args: readonly unknown[]) => unknown>
+  return methods[fieldName]?.({}, run.contextValue, info.whole)
+}
+
 function resolve(run: Run, field: PlannedField, source: unknown, info: LazyInfo): unknown {
   const values = field.argumentsFor === null ? {} : field.argumentsFor(run)
   const { resolver } = field
-  if (resolver === undefined) return defaultFieldResolver(source, values, run.contextValue, info)
-  return resolver(
-    source,
-    values,
-    run.contextValue,
-    field.namesInfo ? toResolveInfo(run, field, info.path) : info,
-  )
+  if (resolver === undefined) return defaultFieldResolver(source, values, run.contextValue, info.whole)
+  return resolver(source, values, run.contextValue, field.namesInfo ? info.whole : info)
 }
 
 /** Completes a value, or what is promised, and turns a failure into null where the type allows it. */
@@ -241,7 +252,16 @@ function completeSafely(
   const completed = isPromise(result)
     ? result.then((resolved) => complete(run, field, shape, info, path, resolved))
     : complete(run, field, shape, info, path, result)
-  if (!isPromise(completed)) return completed
+  return isPromise(completed) ? awaitSafely(run, field, shape, path, completed) : completed
+}
+
+function awaitSafely(
+  run: Run,
+  field: PlannedField,
+  shape: Shape,
+  path: Path,
+  completed: Promise<unknown>,
+): Promise<unknown> {
   return completed.then(undefined, (error: unknown) => failField(run, field, shape, path, error))
 }
 
@@ -342,7 +362,7 @@ function completeAbstract(
   result: unknown,
 ): MaybePromise<unknown> {
   const resolveType = type.resolveType ?? defaultTypeResolver
-  const name: unknown = resolveType(result, run.contextValue, info, type)
+  const name: unknown = resolveType(result, run.contextValue, info.whole, type)
   if (isPromise(name)) {
     return name.then((resolved) =>
       completeObject(run, field, toObjectType(run, field, type, resolved, result), info, path, result),
@@ -399,7 +419,7 @@ function completeObject(
 ): MaybePromise<unknown> {
   const selection = planSelection(run.plan, field, type, run.variableValues, run.unplanned)
   if (type.isTypeOf == null) return executeSelection(run, selection, result, path)
-  const isOfType = type.isTypeOf(result, run.contextValue, info)
+  const isOfType = type.isTypeOf(result, run.contextValue, info.whole)
   if (isPromise(isOfType)) {
     return isOfType.then((resolved) => {
       if (!resolved) throw notOfType(type, field, result)

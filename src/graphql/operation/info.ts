@@ -21,18 +21,24 @@ export function toResolveInfo(run: Run, field: PlannedField, path: Path): GraphQ
 
 /**
  * The same for functions that do not name it, which hardly ever look at it: filling in a plain one would take a fifth
- * of a run. Its properties are accessors, so it cannot be copied with a spread.
+ * of a run. Its properties are accessors, so it cannot be copied with a spread; `whole` can.
  */
 export class LazyInfo implements GraphQLResolveInfo {
   private readonly _run: Run
   private readonly _field: PlannedField
   private readonly _parentPath: Path | undefined
   private _path: Path | undefined = undefined
+  private _whole: GraphQLResolveInfo | undefined = undefined
 
   constructor(run: Run, field: PlannedField, parentPath: Path | undefined) {
     this._run = run
     this._field = field
     this._parentPath = parentPath
+  }
+  /** One and the same for each function that is called for a field: they may keep things by it. */
+  get whole() {
+    this._whole ??= toResolveInfo(this._run, this._field, this.path)
+    return this._whole
   }
   get path() {
     this._path ??= addPath(this._parentPath, this._field.responseName, this._field.parentType.name)

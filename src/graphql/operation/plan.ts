@@ -217,12 +217,17 @@ function planArguments(
   if (definition.args.length === 0) return null
   const constant = usesVariables(node) ? null : constantArguments()
   if (constant !== null) return () => ({ ...constant })
-  return (run) => {
-    const known = run.knownArguments.get(node)
+  return argumentsOfRun
+
+  // Known by this function and not by the node: one node stands for fields of several object types, which may have
+  // other defaults, and arguments that their interface does not have.
+  function argumentsOfRun(run: Arguments): Record<string, unknown> {
+    const known = run.knownArguments.get(argumentsOfRun)
     if (known !== undefined) return { ...known }
     const values = getArgumentValues(definition, node, run.variableValues)
-    if (isFlat(values)) run.knownArguments.set(node, values)
-    return isFlat(values) ? { ...values } : values
+    if (!isFlat(values)) return values
+    run.knownArguments.set(argumentsOfRun, values)
+    return { ...values }
   }
 
   function constantArguments(): Values | null {
