@@ -211,8 +211,6 @@ async function observeRun(
       return { answers, log: world.log }
     }
     for await (const event of source) {
-      // Each event is a run of its own.
-      world.constants.clear()
       answers.push(await settle(world, () => executor.execute({ ...request, rootValue: event })))
     }
   } catch (error) {

@@ -32,8 +32,11 @@ export interface World {
   readonly results: Results
   /** The calls of the schema's functions in their order, with what they saw. */
   readonly log: string[]
-  /** Values that stay the same over a run, as its first function saw them. */
-  readonly constants: Map<string, unknown>
+  /**
+   * Values that stay the same over a run, as its first function saw them. They are kept by its variables: each event
+   * of a subscription is a run, and some of one may still go on when the next begins.
+   */
+  readonly constants: Map<unknown, Map<string, unknown>>
   /** One error for several places. */
   readonly sharedError: Error
 }
@@ -130,6 +133,8 @@ function see(world: World, call: string, info: GraphQLResolveInfo, args: Record<
 /** What stays the same over a run: in full for the first call, then only whether it is still the same. */
 function constantsOf(world: World, info: GraphQLResolveInfo): string {
   const { variableValues, rootValue, operation, fragments, schema } = info
+  const constants = world.constants.get(variableValues) ?? new Map<string, unknown>()
+  world.constants.set(variableValues, constants)
   const seen = [
     constant('variables', variableValues, () => describeValue(variableValues)),
     constant('root', rootValue, () => describeValue(rootValue)),
@@ -140,11 +145,11 @@ function constantsOf(world: World, info: GraphQLResolveInfo): string {
   return seen.join('')
 
   function constant(name: string, value: unknown, describe: () => string): string {
-    if (!world.constants.has(name)) {
-      world.constants.set(name, value)
+    if (!constants.has(name)) {
+      constants.set(name, value)
       return `${name} ${describe()} `
     }
-    return world.constants.get(name) === value ? '' : `another ${name}`
+    return constants.get(name) === value ? '' : `another ${name}`
   }
 }
 

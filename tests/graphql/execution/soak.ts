@@ -5,7 +5,7 @@ import { arbitraryDocumentCase, type Samples } from './arbitrary-documents.ts'
 import { createComparison } from './comparison.ts'
 
 /** Documents for each schema, with some eight runs on average that are compared twice. `DIFFERENTIAL_RUNS` soaks longer. */
-const numRuns = Number(process.env['DIFFERENTIAL_RUNS'] ?? 2000)
+const numRuns = Number(process.env['DIFFERENTIAL_RUNS'] ?? 1500)
 
 /** Far more than that takes: making a failing case small takes minutes. */
 export const soakTimeout = 24 * 3_600_000
