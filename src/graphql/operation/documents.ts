@@ -65,17 +65,24 @@ export function parseWithinLimits(source: string, options?: ParseOptions): Docum
   return document
 }
 
-/** The limits come first and alone, because some of the standard rules compare each field with each other. */
+/**
+ * Our own rules come first and alone: some of the standard ones compare each field with each other, and the one about
+ * subscriptions throws where a condition has a variable.
+ */
 export function validateWithinLimits(
   schema: GraphQLSchema,
   document: DocumentNode,
   { hideSuggestions = false }: { readonly hideSuggestions?: boolean } = {},
 ): readonly GraphQLError[] {
-  const oversize = validate(schema, document, [DocumentLimitsRule], { maxErrors: 1 })
-  if (oversize.length > 0) return oversize
-  const rules = [...specifiedRules, UnconditionalSubscriptionRule]
+  const refusal = validate(schema, document, [DocumentLimitsRule, UnconditionalSubscriptionRule], {
+    maxErrors: 1,
+  })
   // One more than was asked for says that there are too many.
-  const errors = validate(schema, document, rules, { maxErrors: maxValidationErrors, hideSuggestions })
+  if (refusal.length > 0) return refusal.slice(0, 1)
+  const errors = validate(schema, document, specifiedRules, {
+    maxErrors: maxValidationErrors,
+    hideSuggestions,
+  })
   return errors.slice(0, maxValidationErrors)
 }
 

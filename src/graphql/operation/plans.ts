@@ -75,11 +75,9 @@ export function createPlans(schema: GraphQLSchema, fields: number): Plans {
       return {
         execute(args) {
           const result = executePlan(plan, args)
-          if (!(result instanceof Promise)) {
-            weigh()
-            return result
-          }
-          return result.finally(weigh)
+          if (result instanceof Promise) void result.then(weigh)
+          else weigh()
+          return result
         },
         subscribe: (args) => subscribePlan(plan, args),
       }

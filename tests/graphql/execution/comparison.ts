@@ -6,14 +6,16 @@ import {
   type GraphQLSchema,
   getOperationAST,
   getVariableValues,
-  Kind,
+  type OperationDefinitionNode,
   parse,
   validate,
-  visit,
 } from 'graphql'
 import { createSourceEventStream } from 'graphql/execution/subscribe.js'
-import { executePlan, subscribePlan } from '../../../src/graphql/operation/execute.ts'
-import { createPlan, type Plan } from '../../../src/graphql/operation/plan.ts'
+import {
+  createPlans,
+  type PreparedOperation,
+  prepareOperation,
+} from '../../../src/graphql/operation/plans.ts'
 import { type DocumentCase, type DocumentRun, printCase, type Samples } from './arbitrary-documents.ts'
 import { describeValue } from './describe.ts'
 import { createSource, createWorld, type World } from './outcomes.ts'
@@ -42,20 +44,18 @@ export function createReference(schema: GraphQLSchema): Executor {
   }
 }
 
-/**
- * Executes with plans that are kept: one for each document, operation and combination of values that variables in
- * `@skip` and `@include` have. To test another cache of plans, this is the place to use it.
- */
+/** Executes with plans that are kept, by the cache that the server has. */
 export function createPlannedExecutor(schema: GraphQLSchema): Executor {
-  const plansByDocument = new WeakMap<DocumentNode, Map<string, Plan>>()
+  const plans = createPlans(schema, 20_000)
+  const preparedByOperation = new WeakMap<OperationDefinitionNode, PreparedOperation>()
   return {
     execute: (request) => {
       const ready = prepare(request)
-      return 'errors' in ready ? ready : (executePlan(ready.plan, ready) as Answer)
+      return 'errors' in ready ? ready : (ready.planned.execute(ready) as Answer)
     },
     subscribe: async (request) => {
       const ready = prepare(request)
-      return 'errors' in ready ? ready : subscribePlan(ready.plan, ready)
+      return 'errors' in ready ? ready : ready.planned.subscribe(ready)
     },
   }
 
@@ -66,32 +66,11 @@ export function createPlannedExecutor(schema: GraphQLSchema): Executor {
       maxErrors: 50,
     })
     if (coerced === undefined) return { errors: errors as readonly GraphQLError[] }
-    const plans = plansByDocument.get(document) ?? new Map<string, Plan>()
-    plansByDocument.set(document, plans)
-    const conditions = conditionVariables(document).map((name) =>
-      Object.hasOwn(coerced, name) ? [name, coerced[name]] : [name],
-    )
-    const key = JSON.stringify([operationName, conditions])
-    const plan = plans.get(key) ?? createPlan(schema, document, operation)
-    plans.set(key, plan)
-    return { plan, rootValue, contextValue, variableValues: coerced }
+    const prepared = preparedByOperation.get(operation) ?? prepareOperation(schema, document, operation)
+    preparedByOperation.set(operation, prepared)
+    const planned = plans.planFor(prepared, coerced)
+    return { planned, rootValue, contextValue, variableValues: coerced }
   }
-}
-
-const conditionVariablesByDocument = new WeakMap<DocumentNode, readonly string[]>()
-
-function conditionVariables(document: DocumentNode): readonly string[] {
-  const known = conditionVariablesByDocument.get(document)
-  if (known !== undefined) return known
-  const names = new Set<string>()
-  visit(document, {
-    Directive({ name, arguments: given = [] }) {
-      if (name.value !== 'skip' && name.value !== 'include') return
-      for (const { value } of given) if (value.kind === Kind.VARIABLE) names.add(value.name.value)
-    },
-  })
-  conditionVariablesByDocument.set(document, [...names])
-  return [...names]
 }
 
 /** All that can be told of a run: equal texts, equal runs. */
