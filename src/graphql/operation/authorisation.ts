@@ -1,15 +1,15 @@
 import { type DocumentNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql'
-import { type RequestError, tokenRefused, unauthenticated } from '../../core/errors.ts'
+import { tokenRefused, unauthenticated } from '../../core/errors.ts'
 import type { Caller } from './caller.ts'
 
 /**
- * Why the caller may not run the document, judged by its root fields alone: it comes before validation, whose messages
- * would tell strangers about the rest. What a field shows, and to whom, is for its resolver to say.
+ * Judges a document by its root fields alone, before validation, whose messages would tell strangers about the rest. What
+ * a field shows, and to whom, is for its resolver to say.
+ * @throws RequestError `UNAUTHENTICATED`
  */
-export function refusalOf(document: DocumentNode, { principal, tokenProblem }: Caller): RequestError | null {
-  if (tokenProblem !== null && !isOpenDocument(document, 'badToken')) return tokenRefused(tokenProblem)
-  if (principal.kind === 'anonymous' && !isOpenDocument(document, 'anonymous')) return unauthenticated()
-  return null
+export function authorise(document: DocumentNode, { principal, tokenProblem }: Caller): void {
+  if (tokenProblem !== null && !isOpenDocument(document, 'badToken')) throw tokenRefused(tokenProblem)
+  if (principal.kind === 'anonymous' && !isOpenDocument(document, 'anonymous')) throw unauthenticated()
 }
 
 /** Operations that prove who one is: open to whoever has nothing to show yet, or no longer. */

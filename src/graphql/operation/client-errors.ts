@@ -9,6 +9,16 @@ const httpStatus: Partial<Record<RequestErrorCode, number>> = {
   QUERY_TOO_EXPENSIVE: 400,
 }
 
+/** Why an operation is not executed, where that is more than one error. Each has its code. */
+export class OperationErrors extends Error {
+  override readonly name = 'OperationErrors'
+  readonly errors: readonly GraphQLError[]
+  constructor(errors: readonly GraphQLError[]) {
+    super('The operation cannot be executed.')
+    this.errors = errors
+  }
+}
+
 /**
  * The one place where failures become what a client sees. Ours keep their code; errors of GraphQL
  * itself keep their message; everything else is masked behind a request id, and told to the log.

@@ -5,42 +5,26 @@ import {
   type GraphQLAbstractType,
   GraphQLError,
   type GraphQLObjectType,
-  isObjectType,
   locatedError,
   OperationTypeNode,
   responsePathAsArray,
 } from 'graphql'
 import { inspect } from 'graphql/jsutils/inspect.js'
 import { addPath, type Path } from 'graphql/jsutils/Path.js'
-import { LazyInfo, toResolveInfo } from './info.ts'
+import { LazyInfo } from './info.ts'
 import {
-  type Arguments,
+  coordinateOf,
   type Plan,
   type PlannedField,
   planRoot,
   planSelection,
   type Selection,
   type Shape,
-  type UnplannedSelections,
-  type Values,
 } from './plan.ts'
+import { createRun, type Run, type RunArguments, rootTypeOf } from './run.ts'
+import { toObjectType } from './runtime-type.ts'
 
 type MaybePromise<Value> = Value | Promise<Value>
-
-/** What a run of a plan is given. */
-export interface RunArguments {
-  readonly rootValue: unknown
-  readonly contextValue: unknown
-  /** As `getVariableValues` coerces them. */
-  readonly variableValues: Values
-}
-
-/** One run of a plan. */
-export interface Run extends RunArguments, Arguments {
-  readonly plan: Plan
-  readonly errors: Errors
-  readonly unplanned: UnplannedSelections
-}
 
 /**
  * Runs a plan. The answer equals that of graphql-js' `execute` to the letter, down to the ticks after which promises
@@ -60,55 +44,6 @@ export function executePlan(plan: Plan, args: RunArguments): MaybePromise<Execut
   }
 }
 
-/**
- * Starts the subscription that a plan is for, like graphql-js' `createSourceEventStream`.
- * @returns its source, or the errors why there is none
- * @throws whatever is not a GraphQLError, for example when the resolver returned no source
- */
-export async function subscribePlan(
-  plan: Plan,
-  args: RunArguments,
-): Promise<AsyncIterable<unknown> | ExecutionResult> {
-  try {
-    const source = await createSource(createRun(plan, args))
-    if (isAsyncIterable(source)) return source
-    throw new Error(`Subscription field must return Async Iterable. Received: ${inspect(source)}.`)
-  } catch (error) {
-    if (error instanceof GraphQLError) return { errors: [error] }
-    throw error
-  }
-}
-
-async function createSource(run: Run): Promise<unknown> {
-  const { fields } = planRoot(run.plan, rootTypeOf(run.plan), run.variableValues)
-  const [field] = fields
-  if (field === undefined)
-    throw new GraphQLError('A subscription needs a field.', { nodes: run.plan.operation })
-  const path = addPath(undefined, field.responseName, field.parentType.name)
-  try {
-    const values = field.argumentsFor?.(run) ?? {}
-    const info = toResolveInfo(run, field, path)
-    const subscribe = field.subscriber ?? defaultFieldResolver
-    const source = await subscribe(run.rootValue, values, run.contextValue, info)
-    if (source instanceof Error) throw source
-    return source
-  } catch (error) {
-    throw locatedError(error, field.nodes, responsePathAsArray(path))
-  }
-}
-
-function createRun(plan: Plan, { rootValue, contextValue, variableValues }: RunArguments): Run {
-  return {
-    plan,
-    rootValue,
-    contextValue,
-    variableValues,
-    errors: createErrors(),
-    knownArguments: new Map(),
-    unplanned: new Map(),
-  }
-}
-
 function respond({ errors: { list } }: Run, data: unknown): ExecutionResult {
   const answer = data as NonNullable<ExecutionResult['data']>
   return list.length === 0 ? { data: answer } : { errors: list, data: answer }
@@ -117,13 +52,6 @@ function respond({ errors: { list } }: Run, data: unknown): ExecutionResult {
 function respondWithFailure(run: Run, error: unknown): ExecutionResult {
   run.errors.add(error as GraphQLError, undefined)
   return respond(run, null)
-}
-
-function rootTypeOf({ schema, operation }: Plan): GraphQLObjectType {
-  const type = schema.getRootType(operation.operation)
-  if (type != null) return type
-  const message = `Schema is not configured to execute ${operation.operation} operation.`
-  throw new GraphQLError(message, { nodes: operation })
 }
 
 function executeOperation(run: Run): MaybePromise<unknown> {
@@ -365,48 +293,24 @@ function completeAbstract(
   const name: unknown = resolveType(result, run.contextValue, info.whole, type)
   if (isPromise(name)) {
     return name.then((resolved) =>
-      completeObject(run, field, toObjectType(run, field, type, resolved, result), info, path, result),
+      completeObject(
+        run,
+        field,
+        toObjectType(run.plan.schema, field, type, resolved, result),
+        info,
+        path,
+        result,
+      ),
     )
   }
-  return completeObject(run, field, toObjectType(run, field, type, name, result), info, path, result)
-}
-
-/** @throws GraphQLError if the name is not that of a possible type */
-function toObjectType(
-  { plan: { schema } }: Run,
-  field: PlannedField,
-  type: GraphQLAbstractType,
-  name: unknown,
-  result: unknown,
-): GraphQLObjectType {
-  const { nodes } = field
-  const mustResolve = `Abstract type "${type.name}" must resolve to an Object type at runtime for field "${coordinateOf(field)}"`
-  if (name == null) {
-    const advice = `Either the "${type.name}" type should provide a "resolveType" function or each possible type should provide an "isTypeOf" function.`
-    throw new GraphQLError(`${mustResolve}. ${advice}`, { nodes })
-  }
-  if (isObjectType(name)) {
-    throw new GraphQLError(
-      'Support for returning GraphQLObjectType from resolveType was removed in graphql-js@16.0.0 please return type name instead.',
-    )
-  }
-  if (typeof name !== 'string') {
-    throw new GraphQLError(`${mustResolve} with value ${inspect(result)}, received "${inspect(name)}".`)
-  }
-  const found = schema.getType(name)
-  if (found === undefined) {
-    const message = `Abstract type "${type.name}" was resolved to a type "${name}" that does not exist inside the schema.`
-    throw new GraphQLError(message, { nodes })
-  }
-  if (!isObjectType(found)) {
-    throw new GraphQLError(`Abstract type "${type.name}" was resolved to a non-object type "${name}".`, {
-      nodes,
-    })
-  }
-  if (schema.isSubType(type, found)) return found
-  throw new GraphQLError(`Runtime Object type "${name}" is not a possible type for "${type.name}".`, {
-    nodes,
-  })
+  return completeObject(
+    run,
+    field,
+    toObjectType(run.plan.schema, field, type, name, result),
+    info,
+    path,
+    result,
+  )
 }
 
 function completeObject(
@@ -445,31 +349,6 @@ function failField(run: Run, { nodes }: PlannedField, { nullable }: Shape, path:
   return null
 }
 
-interface Errors {
-  readonly list: GraphQLError[]
-  /** @param path of what the error turned into null; undefined for the whole answer */
-  add(error: GraphQLError, path: Path | undefined): void
-}
-
-/** Leaves out errors below what is null already. */
-function createErrors(): Errors {
-  const list: GraphQLError[] = []
-  const nulled = new Set<Path | undefined>()
-  return {
-    list,
-    add(error, path) {
-      for (let place = path; place !== undefined; place = place.prev) if (nulled.has(place)) return
-      if (nulled.has(undefined)) return
-      nulled.add(path)
-      list.push(error)
-    },
-  }
-}
-
-function coordinateOf({ parentType, fieldName }: PlannedField): string {
-  return `${parentType.name}.${fieldName}`
-}
-
 /** Anything with a `then`, as graphql-js has it. Asking primitives for properties takes longer than asking for their type. */
 function isPromise(value: unknown): value is Promise<unknown> {
   return isObjectLike(value) && typeof value['then'] === 'function'
@@ -483,8 +362,4 @@ function isIterableObject(value: unknown): value is Iterable<unknown> {
   return (
     typeof value === 'object' && typeof (value as Iterable<unknown> | null)?.[Symbol.iterator] === 'function'
   )
-}
-
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof (value as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function'
 }

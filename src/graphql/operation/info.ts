@@ -1,7 +1,8 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { addPath, type Path } from 'graphql/jsutils/Path.js'
-import type { Run } from './execute.ts'
+
 import type { PlannedField } from './plan.ts'
+import type { Run } from './run.ts'
 
 /** The fourth argument of a resolver. */
 export function toResolveInfo(run: Run, field: PlannedField, path: Path): GraphQLResolveInfo {

@@ -241,6 +241,11 @@ function planArguments(
   }
 }
 
+/** What the field is called in messages, such as `Query.viewer`. */
+export function coordinateOf({ parentType, fieldName }: PlannedField): string {
+  return `${parentType.name}.${fieldName}`
+}
+
 /** Whether the values of its arguments depend on variables. */
 export function usesVariables(node: FieldNode): boolean {
   return node.arguments?.some(({ value }) => usesVariable(value)) ?? false

@@ -8,8 +8,10 @@ import {
 } from 'graphql'
 import { createLru } from '../../core/lru.ts'
 import { prepareCost } from './cost.ts'
-import { executePlan, type RunArguments, subscribePlan } from './execute.ts'
+import { executePlan } from './execute.ts'
 import { createPlan, fragmentsOf, type Plan, type Values } from './plan.ts'
+import type { RunArguments } from './run.ts'
+import { subscribePlan } from './source.ts'
 
 /** An operation of a document that was validated, with what is known of it whoever runs it. */
 export interface PreparedOperation {

@@ -12,9 +12,9 @@ import {
 import type { Metrics } from '../../core/metrics.ts'
 import { createContext, type Services } from '../context.ts'
 import type { PersistedOperations } from '../persisted/operations.ts'
-import { refusalOf } from './authorisation.ts'
+import { authorise } from './authorisation.ts'
 import type { Abilities, Caller } from './caller.ts'
-import { toClientError, withCode } from './client-errors.ts'
+import { OperationErrors, toClientError, withCode } from './client-errors.ts'
 import { refuseExpensive } from './cost.ts'
 import { createDocuments, type Documents, validateWithinLimits } from './documents.ts'
 import { maxValidationErrors } from './limits.ts'
@@ -101,11 +101,15 @@ export function createOperationRunner(options: {
     return validation
   }
 
-  /** Strangers do not hear what is wrong with a document where they may not read the schema. */
-  function refuseInvalid(document: DocumentNode, { principal }: Caller): readonly GraphQLError[] {
+  /**
+   * Strangers do not hear what is wrong with a document where they may not read the schema.
+   * @throws OperationErrors
+   */
+  function refuseInvalid(document: DocumentNode, { principal }: Caller): void {
     const { errors, revealing } = validate(document)
-    if (!revealing || options.introspection || principal.kind === 'user') return errors
-    return [withCode(new GraphQLError('The document is not valid.'), 'GRAPHQL_VALIDATION_FAILED')]
+    if (errors.length === 0) return
+    if (!revealing || options.introspection || principal.kind === 'user') throw new OperationErrors(errors)
+    throw withCode(new GraphQLError('The document is not valid.'), 'GRAPHQL_VALIDATION_FAILED')
   }
 
   function prepare(document: DocumentNode, operation: OperationDefinitionNode): PreparedOperation {
@@ -114,16 +118,16 @@ export function createOperationRunner(options: {
     return known
   }
 
-  function coerce(
-    { variableDefinitions = [] }: OperationDefinitionNode,
-    raw: Values,
-  ): Values | readonly GraphQLError[] {
+  /** @throws OperationErrors */
+  function coerce({ variableDefinitions = [] }: OperationDefinitionNode, raw: Values): Values {
     const { coerced, errors } = getVariableValues(schema, variableDefinitions, raw, {
       maxErrors: maxValidationErrors,
       hideSuggestions,
     })
     if (errors === undefined) return coerced
-    return errors.slice(0, maxValidationErrors).map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED'))
+    // One more than was asked for says that there are too many.
+    const reported = errors.slice(0, maxValidationErrors)
+    throw new OperationErrors(reported.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')))
   }
 
   async function start(request: OperationRequest, caller: Caller, abilities: Abilities): Promise<Outcome> {
@@ -132,29 +136,25 @@ export function createOperationRunner(options: {
     const resolution = await operations.resolve(request, caller)
     const cache = caches[caller.principal.kind]
     const document = parse(resolution?.text ?? readText(request), cache)
-    const refusal = refusalOf(document, caller)
-    if (refusal !== null) throw refusal
-    const invalid = refuseInvalid(document, caller)
-    if (invalid.length > 0) return { errors: invalid }
+    authorise(document, caller)
+    refuseInvalid(document, caller)
     const operation = selectOperation(document, operationName)
     refuseUnable(operation, abilities)
     resolution?.onValid?.()
 
     const meter = startMeter(metrics, operation, caller)
-    const operationPlan = prepare(document, operation)
-    const variables = coerce(operation, raw)
-    if (isErrors(variables)) {
-      meter.end('refused')
-      return { errors: variables }
-    }
-    const cost = operationPlan.costOf(variables)
+    const known = prepare(document, operation)
+    let variables: Values
+    let cost: number
     try {
+      variables = coerce(operation, raw)
+      cost = known.costOf(variables)
       refuseExpensive(cost)
     } catch (error) {
       meter.end('refused')
       throw error
     }
-    const plan = cache.plans.planFor(operationPlan, variables)
+    const plan = cache.plans.planFor(known, variables)
     const args = {
       rootValue: undefined,
       contextValue: createContext(services, caller),
@@ -187,6 +187,7 @@ export function createOperationRunner(options: {
       try {
         return await start(request, caller, abilities)
       } catch (error) {
+        if (error instanceof OperationErrors) return { errors: error.errors }
         return { errors: [toClientError(error, { requestId: caller.requestId, logger })] }
       }
     },
@@ -219,10 +220,6 @@ function refuseUnable({ operation }: OperationDefinitionNode, { mutations, strea
 function metered(meter: Meter, result: ExecutionResult): ExecutionResult {
   meter.end(result.errors === undefined ? 'ok' : failureOf(result) === null ? 'errors' : 'failed')
   return result
-}
-
-function isErrors(value: Values | readonly GraphQLError[]): value is readonly GraphQLError[] {
-  return Array.isArray(value)
 }
 
 /** What went wrong on our side. */

@@ -10,8 +10,9 @@ import {
   validate,
 } from 'graphql'
 import { expect, test } from 'vitest'
-import { executePlan, subscribePlan } from '../../../src/graphql/operation/execute.ts'
+import { executePlan } from '../../../src/graphql/operation/execute.ts'
 import { createPlan, maxPlannedFields } from '../../../src/graphql/operation/plan.ts'
+import { subscribePlan } from '../../../src/graphql/operation/source.ts'
 import {
   createPlannedExecutor,
   createReference,
