@@ -42,8 +42,8 @@ export async function sendAnswer(
   response.end()
 }
 
-function hasUnreadBody({ complete, headers }: IncomingMessage): boolean {
-  if (complete) return false
+function hasUnreadBody({ complete, destroyed, headers }: IncomingMessage): boolean {
+  if (complete || destroyed) return false
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 

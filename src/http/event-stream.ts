@@ -58,6 +58,8 @@ export async function sendEvents(
       Promise.resolve(iterator.return?.()).then(() => resolve(), reject)
     })
   })
+  // It is waited for where the stream ends in good order.
+  gone.catch(() => {})
   response.socket?.setNoDelay(true)
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',

@@ -1,30 +1,35 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
-import type { GraphQLParams, Plugin } from 'graphql-yoga'
+import type { Plugin } from 'graphql-yoga'
 import type { Logger } from '../core/logger.ts'
 import { toClientError } from '../graphql/operation/client-errors.ts'
 import { badRequest, isRecord, type OperationRequest, requestKeys } from '../graphql/operation/request.ts'
 import type { OperationRunner } from '../graphql/operation/runner.ts'
 import type { HttpContext } from './event-stream.ts'
 
-/** Runs what requests ask for by our own runner, in place of Yoga's chain of parsing, validation and execution. */
+/**
+ * Runs what requests ask for by our own runner, in place of Yoga's chain of parsing, validation and execution. Yoga's
+ * checks of parameters come before and insist on a text, so they get one; what is asked for is for the runner to check.
+ */
 export function useOperationRunner(runner: OperationRunner, logger: Logger): Plugin<object, HttpContext> {
   return {
     onRequestParse({ setRequestParser }) {
-      setRequestParser(
-        (sent) => (sent.method === 'GET' ? readParameters(sent) : readBody(sent)) as Promise<GraphQLParams>,
-      )
+      setRequestParser(() => ({ query: '' }))
     },
-    onParams({ params, request, setParams, setParamsHandler, context }) {
+    onParams({ request, setParamsHandler, context }) {
       const caller = context as HttpContext
-      // Yoga checks parameters, too, and insists on a text. What is asked for is for the runner to check.
-      setParams({ query: '' })
+      const format = (error: unknown) => toClientError(error, { requestId: caller.requestId, logger })
       setParamsHandler(async () => {
-        const outcome = await runner.run(params as OperationRequest, caller, {
+        let asked: OperationRequest
+        try {
+          asked = request.method === 'GET' ? readParameters(request) : await readBody(request)
+        } catch (error) {
+          return { errors: [format(error)] }
+        }
+        const outcome = await runner.run(asked, caller, {
           mutations: request.method !== 'GET',
           streams: caller.acceptsEvents,
         })
-        if (!(Symbol.asyncIterator in outcome)) return outcome
-        return endWithError(outcome, (error) => toClientError(error, { requestId: caller.requestId, logger }))
+        return Symbol.asyncIterator in outcome ? endWithError(outcome, format) : outcome
       })
     },
   }
@@ -57,10 +62,10 @@ function endWithError(
 }
 
 /** The parameters of a GET. @throws GraphQLError `BAD_REQUEST` */
-async function readParameters({ url }: Request): Promise<OperationRequest> {
+function readParameters({ url }: Request): OperationRequest {
   const parameters = new URL(url, 'http://localhost').searchParams
   const json = (name: string) =>
-    parseJson(parameters.get(name) || 'null', `The parameter ${name} is not JSON.`)
+    parseJson(parameters.get(name) || 'null', `The parameter ${name} is not valid JSON.`)
   return pick((name) =>
     name === 'variables' || name === 'extensions' ? json(name) : parameters.get(name) || undefined,
   )
@@ -68,12 +73,19 @@ async function readParameters({ url }: Request): Promise<OperationRequest> {
 
 /** @throws GraphQLError `BAD_REQUEST` */
 async function readBody(request: Request): Promise<OperationRequest> {
-  const body = parseJson(withoutByteOrderMark(await request.text()), 'The request body is not JSON.')
+  let text: string
+  try {
+    text = await request.text()
+  } catch {
+    // The client has gone; the answer is for nobody.
+    throw badRequest('The request body is incomplete.')
+  }
+  const body = parseJson(withoutByteOrderMark(text), 'The request body is not valid JSON.')
   if (!isRecord(body)) throw badRequest('The request body must be a JSON object.')
   return pick((name) => body[name])
 }
 
-/** Clients send more than these, which is their business. */
+/** Unknown keys are ignored, as over WebSocket. */
 function pick(read: (name: (typeof requestKeys)[number]) => unknown): OperationRequest {
   return Object.fromEntries(requestKeys.map((name) => [name, read(name)]))
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { documentKeys } from '../graphql/operation/request.ts'
 import { prefersPage } from './accept.ts'
 import { createGraphiql, type Graphiql, graphiqlPolicy } from './pages/graphiql.ts'
 import { createSender } from './pages/send.ts'
@@ -101,6 +102,7 @@ export function createPages(options: PageOptions): Pages {
 
 /** A browser that navigates, not a client that asks for data. */
 function wantsPage(request: IncomingMessage): boolean {
-  const { accept } = request.headers
-  return prefersPage(accept) && !/[?&](query|extensions|documentId|doc_id)=/.test(request.url ?? '')
+  if (!prefersPage(request.headers.accept)) return false
+  const parameters = new URLSearchParams(request.url?.split('?', 2)[1])
+  return !documentKeys.some((key) => parameters.has(key))
 }

@@ -17,6 +17,7 @@ import { isGraphqlPath } from './paths.ts'
 import {
   authenticate,
   authenticationUnavailable,
+  badHost,
   checkRequest,
   methodNotAllowed,
   notAcceptable,
@@ -86,8 +87,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     connections.answer(request.socket, response)
     if (state.draining) response.setHeader('connection', 'close')
     route(request, response, routeOptions).catch((error: unknown) => {
-      logger.error({ err: error }, 'a request failed')
-      if (response.headersSent) response.destroy()
+      const abandoned = request.destroyed && !request.complete
+      logger[abandoned ? 'debug' : 'error']({ err: error }, 'a request failed')
+      if (abandoned || response.headersSent) response.destroy()
       else void sendAnswer(request, response, text(500, 'Something went wrong on the server.\n'))
     })
   }
@@ -186,8 +188,11 @@ async function graphql(
     response.writeHead(204, options.preflightHeaders).end()
     return
   }
+  const { host } = request.headers
+  // Yoga makes a URL of it.
+  if (host !== undefined && !URL.canParse(`http://${host}`)) return refuse(request, response, badHost)
   // An answer is for whoever asked: no cache that others share gives it to them.
-  response.setHeader('vary', 'Origin, Authorization')
+  response.setHeader('vary', 'Origin, Authorization, Accept')
   response.setHeader('cache-control', 'private, no-cache')
   const transport = await authenticate(options.authenticator, request.headers.authorization, request, {
     closesWithSession: false,

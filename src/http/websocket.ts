@@ -23,7 +23,7 @@ import {
 import { createSocketSession, type SocketSession, type SocketsOfSession } from './socket-session.ts'
 
 /** A socket carries operations of every kind. */
-const abilities = { mutations: true, streams: true }
+const capabilities = { mutations: true, streams: true }
 
 /** The standard client comes back after it. */
 const serviceRestart = 1012
@@ -113,7 +113,7 @@ export function createWebSocketServer(options: {
     } catch (error) {
       return [toClientError(error, { requestId, logger })]
     }
-    return toAnswer(await runner.run(payload, transport, abilities))
+    return toAnswer(await runner.run(payload, transport, capabilities))
   }
 
   const stopListening = feed.onSessionRevoked((sessionId) => {

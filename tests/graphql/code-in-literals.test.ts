@@ -105,7 +105,10 @@ describe.each(marked)('%s is never run as code', (literal) => {
           // Answered in turn: by now the subscription has its error, or has started.
           await socket.iterate({ query: '{ __typename }' }).next()
           await stream.return?.()
-          await begun.catch(() => {})
+          const failure = await begun.catch((error: unknown) => error)
+          if (JSON.stringify(failure).includes('INTERNAL_SERVER_ERROR')) {
+            throw new Error(`${position.name} failed for ${query}`)
+          }
         }
       }
     }

@@ -1,6 +1,7 @@
 import { parse, ValidationContext, validate } from 'graphql'
 import type { Client } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { validateWithinLimits } from '../../src/graphql/operation/documents.ts'
 import { DocumentLimitsRule } from '../../src/graphql/operation/limits.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
@@ -200,10 +201,29 @@ describe('a document that is made to keep the server busy is refused', () => {
     },
   )
 
-  test('fragments that double, down to a field', async () => {
-    const fragments = repeat(80, (i) => `fragment F${i} on Query { ...F${i + 1} ...F${i + 1} }`)
-    const { errors } = await ask(`{ ...F0 } ${fragments} fragment F80 on Query { __typename }`)
-    expect(errors?.[0]?.extensions?.['code']).toBe('GRAPHQL_VALIDATION_FAILED')
+  test.each(['query', 'mutation', 'subscription'])(
+    'fragments that double, down to a field, in a %s',
+    async (root) => {
+      const type = root[0]?.toUpperCase() + root.slice(1)
+      const fragments = repeat(80, (i) => `fragment F${i} on ${type} { ...F${i + 1} ...F${i + 1} }`)
+      const document = `${root} { ...F0 } ${fragments} fragment F80 on ${type} { __typename }`
+      for (const client of [alice, app.anonymous]) {
+        const { errors } = await client.send(document)
+        expect(errors[0]?.extensions['code']).toBe('GRAPHQL_VALIDATION_FAILED')
+      }
+    },
+  )
+
+  test('fragments that double are walked once by the rule on subscriptions', () => {
+    const fragments = repeat(2, (i) => `fragment F${i} on Subscription { ...F${i + 1} ...F${i + 1} }`)
+    // Within the limits, which are checked first.
+    const document = parse(
+      `subscription { ...F0 } ${fragments} fragment F2 on Subscription { events @skip(if: true) { __typename } }`,
+    )
+    const errors = validateWithinLimits(createSchema(), document)
+    expect(errors.map(({ message }) => message)).toEqual([
+      '@skip is not allowed on the root field of a subscription. Remove it.',
+    ])
   })
 
   test('at most three problems of a document are told', async () => {

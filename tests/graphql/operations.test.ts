@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { startTestApp, type TestApp, type TestUser } from '../testkit/app.ts'
 import { createGroupChat, sendMessage } from '../testkit/chats.ts'
 import type { Data } from '../testkit/client.ts'
+import { eventually } from '../testkit/eventually.ts'
 import { UpdateProfile } from '../testkit/operations.ts'
 import { openTransports, type Parameters, type PlainAnswer, type Transports } from '../testkit/transports.ts'
 
@@ -77,7 +78,7 @@ describe('a document means the same on every use, over every transport', () => {
     },
   )
 
-  test('the place of an error is counted in lines that end as the document ends them', async () => {
+  test('error locations are right in documents with CRLF', async () => {
     const query = 'query ($id: ID!) {\r\n  chat(id: $id) {\r\n    messages(first: 0) { edges { cursor } } } }'
     for (const answer of await askEverywhere({ query, variables: { id: chatId } })) {
       expect(answer.errors).toMatchObject([
@@ -96,6 +97,15 @@ describe('a document means the same on every use, over every transport', () => {
     for (const { errors } of await askEverywhere({ query })) {
       // The first nulls the viewer, which is where nothing below must not be null.
       expect(errors).toMatchObject([{ extensions: { code: 'VALIDATION_FAILED' } }])
+    }
+  })
+
+  test('a failure in each nullable item of a list is reported once per item', async () => {
+    const query =
+      'query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Chat { messages(first: 0) { edges { cursor } } } } }'
+    for (const { data, errors } of await askEverywhere({ query, variables: { ids: [chatId, chatId] } })) {
+      expect(data).toEqual({ nodes: [null, null] })
+      expect(errors).toMatchObject([0, 1].map((i) => ({ path: ['nodes', i, 'messages'] })))
     }
   })
 
@@ -132,19 +142,20 @@ test('the default of a variable of a custom scalar is coerced, every time', asyn
 test('events are not lost to the default of a variable that must not be null', async () => {
   const query = `subscription ($id: ID!, $n: Int! = 2) { messageAdded(chatId: $id) {
     message { text } chat { messages(last: $n) { edges { cursor } } } } }`
+  await sendMessage(alice, chatId, 'before')
   const live = alice.subscribe(query, { id: chatId })
   await live.started
-  // Answered after the subscription, on the same socket or not: from then on nothing is missed.
   for (let i = 0; i < 4; i++) {
     await sendMessage(alice, chatId, `event ${i}`)
   }
   const events = await live.until((event) => event.messageAdded.message.text === 'event 3')
-  for (const { messageAdded } of events.slice(-2)) expect(messageAdded.chat.messages.edges).toHaveLength(2)
+  expect(events).toHaveLength(4)
+  expect(events.map(({ messageAdded }) => messageAdded.chat.messages.edges.length)).toEqual([2, 2, 2, 2])
   await live.stop()
 })
 
 describe('a request', () => {
-  test('with an empty operation name has none, over every transport', async () => {
+  test('an empty operationName counts as absent in every transport', async () => {
     const answer = { viewer: { email: alice.email } }
     expect(await dataEverywhere('{ viewer { email } }', { operationName: '' })).toEqual(answer)
     const several = 'query A { viewer { email } } query B { viewer { id } }'
@@ -153,7 +164,7 @@ describe('a request', () => {
     }
   })
 
-  test('may have keys that nobody knows, over every transport', async () => {
+  test('unknown request keys are ignored in every transport', async () => {
     const more = { operationId: 'x', clientMutationId: 7, id: 'beside a query this is no id of a document' }
     expect(await dataEverywhere('{ viewer { email } }', more)).toEqual({ viewer: { email: alice.email } })
   })
@@ -183,6 +194,34 @@ describe('a request', () => {
   })
 })
 
+/** A subscription on the socket of `transports`, which must live through what else happens there. */
+async function follow() {
+  const raw = await transports.raw()
+  const id = `live ${++followed}`
+  const heard: Data[] = []
+  raw.socket.on('message', (data) => {
+    const message = JSON.parse(String(data))
+    if (message.id === id) heard.push(message)
+  })
+  const query = 'subscription ($id: ID!) { messageAdded(chatId: $id) { message { text } } }'
+  raw.send({ type: 'subscribe', id, payload: { query, variables: { id: chatId } } })
+  const ask = () => transports.socket({ query: '{ viewer { email } }' })
+  return {
+    async goesOn() {
+      expect((await ask()).data.viewer.email).toBe(alice.email)
+      const text = `still there? ${id}`
+      await sendMessage(alice, chatId, text)
+      await eventually(() => {
+        expect(heard).toMatchObject([
+          { type: 'next', payload: { data: { messageAdded: { message: { text } } } } },
+        ])
+      })
+      raw.send({ type: 'complete', id })
+    },
+  }
+}
+let followed = 0
+
 describe('on a socket', () => {
   test.each([
     'subscription S($x: Boolean!) { events @skip(if: $x) { __typename } }',
@@ -190,16 +229,14 @@ describe('on a socket', () => {
     'subscription S($x: Boolean!) { ... on Subscription { ... @include(if: $x) { events { __typename } } } }',
     'subscription S { events @include(if: true) { __typename } }',
   ])('a condition on the root field of a subscription is refused, and others live: %s', async (query) => {
-    const live = alice.subscribe('subscription { events { __typename } }')
-    await live.started
+    const live = await follow()
     for (const x of [true, false]) {
       const { errors } = await transports.socket({ query, variables: query.includes('$x') ? { x } : {} })
       expect(errors).toMatchObject([
         { message: expect.stringContaining('root field'), extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } },
       ])
     }
-    expect((await transports.socket({ query: '{ viewer { email } }' })).data.viewer.email).toBe(alice.email)
-    await live.stop()
+    await live.goesOn()
   })
 
   test.each(['{ viewer { email } }', 'subscription { events { __typename } }'])(

@@ -19,6 +19,8 @@ export interface Transports {
   post(parameters: Parameters, headers?: Record<string, string>): Promise<PlainAnswer>
   get(parameters: Parameters, headers?: Record<string, string>): Promise<PlainAnswer>
   socket(parameters: Parameters): Promise<PlainAnswer>
+  /** The socket itself. */
+  raw(): Promise<RawSocket>
   /** The first event of a stream, which is left then. */
   stream(parameters: Parameters, method?: 'GET' | 'POST'): Promise<PlainAnswer>
   dispose(): void
@@ -36,6 +38,10 @@ export function openTransports(url: string, token?: string): Transports {
   const accept = 'application/graphql-response+json'
   let socket: Promise<RawSocket> | null = null
   let asked = 0
+  const raw = () => {
+    socket ??= enterRaw(url, token)
+    return socket
+  }
   return {
     async post(parameters, headers) {
       const response = await fetch(`${url}/graphql`, {
@@ -51,21 +57,21 @@ export function openTransports(url: string, token?: string): Transports {
       })
       return answerOf(response.status, response.headers, await response.text())
     },
+    raw,
     async socket(payload) {
-      socket ??= enterRaw(url, token)
-      const raw = await socket
+      const opened = await raw()
       const id = `asked ${++asked}`
       const heard = new Promise<string>((resolve, reject) => {
         const hear = (data: unknown) => {
           const message = JSON.parse(String(data))
           if (message.id !== id || message.type === 'complete') return
-          raw.socket.off('message', hear)
+          opened.socket.off('message', hear)
           resolve(JSON.stringify(message.type === 'error' ? { errors: message.payload } : message.payload))
         }
-        raw.socket.on('message', hear)
-        void raw.closed.then(({ code }) => reject(new Error(`The socket was closed with ${code}.`)))
+        opened.socket.on('message', hear)
+        void opened.closed.then(({ code }) => reject(new Error(`The socket was closed with ${code}.`)))
       })
-      raw.send({ type: 'subscribe', id, payload })
+      opened.send({ type: 'subscribe', id, payload })
       return answerOf(null, new Headers(), await heard)
     },
     stream(parameters, method = 'POST') {

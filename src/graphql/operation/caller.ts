@@ -1,10 +1,10 @@
 import type { TokenProblem } from '../../features/auth/sessions.ts'
 import type { Principal } from '../../features/auth/viewer.ts'
 
-/** Who asks for an operation, and what their transport can do. Each transport finds it out before the operation starts. */
+/** The caller and the properties of their transport, determined before the operation starts. */
 export interface Caller {
   readonly principal: Principal
-  /** Why the token that came along is worth nothing; null if it is good, or none came. */
+  /** Why the token was rejected; null if it is valid or absent. */
   readonly tokenProblem: TokenProblem | null
   readonly requestId: string
   readonly userAgent: string | null
@@ -17,7 +17,7 @@ export interface Caller {
 }
 
 /** What the operation may be over this transport. */
-export interface Abilities {
+export interface TransportCapcapabilities {
   /** Mutations are refused where a link or a page of another origin could send them: over GET. */
   readonly mutations: boolean
   /** Whether the client takes a stream of results. */

@@ -30,8 +30,8 @@ type FieldCost = number | { readonly field?: number; readonly multiplier?: numbe
 const listMultiplier = 10
 
 /**
- * What an operation costs: the sum over its fields, fragments expanded, each as often as the lists that it is in are
- * long. It is prepared once; only the fields whose page size is a variable are left to compute. Skipped fields count,
+ * What an operation costs: the sum over its fields, fragments expanded, each multiplied by the sizes of the lists
+ * around it. It is prepared once; only the fields whose page size is a variable are left to compute. Skipped fields count,
  * and so does each fragment on an abstract type, so that the cost is an upper bound.
  */
 export function prepareCost(
@@ -69,15 +69,17 @@ export function prepareCost(
 
   const rootType = schema.getRootType(operation.operation)
   const cost = rootType == null ? 0 : costOfSelections(operation.selectionSet, rootType)
+  // The cost outlives this, and would keep it.
+  known.clear()
   return (variables) => evaluate(cost, variables)
 }
 
 /** @throws RequestError `QUERY_TOO_EXPENSIVE` */
-export function refuseExpensive(cost: number): void {
+export function checkCost(cost: number): void {
   if (cost <= maxCost) return
   throw new RequestError(
     'QUERY_TOO_EXPENSIVE',
-    `The operation costs ${cost}, and ${maxCost} is the limit: ask for smaller pages or fewer fields.`,
+    `The operation costs ${cost}; the limit is ${maxCost}. Request smaller pages or fewer fields.`,
     { cost, limit: maxCost },
   )
 }
@@ -96,17 +98,17 @@ function ownCostOf(
     | ((args: Values, context: object) => FieldCost)
     | undefined
   if (typeof option !== 'function') return toOwnCost(option, field.type)
-  const cost = (variables: Values) => toOwnCost(option(argumentsOf(field, node, variables), {}), field.type)
-  return usesVariables(node) ? cost : cost({})
-}
-
-/** Values that are not there make the field fail when it is executed, which is where to say so. */
-function argumentsOf(field: GraphQLField<unknown, unknown>, node: FieldNode, variables: Values): Values {
-  try {
-    return getArgumentValues(field, node, variables)
-  } catch {
-    return {}
+  const cost = (variables: Values): OwnCost => {
+    let values: Values
+    try {
+      values = getArgumentValues(field, node, variables)
+    } catch {
+      // If the field is executed it fails, which is where to say so, and nothing below it is reached.
+      return { field: 1, multiplier: 0 }
+    }
+    return toOwnCost(option(values, {}), field.type)
   }
+  return usesVariables(node) ? cost : cost({})
 }
 
 function toOwnCost(option: FieldCost | undefined, type: GraphQLOutputType): OwnCost {

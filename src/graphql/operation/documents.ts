@@ -4,7 +4,6 @@ import {
   GraphQLError,
   type GraphQLSchema,
   Kind,
-  type ParseOptions,
   parse,
   type SelectionSetNode,
   specifiedRules,
@@ -23,10 +22,10 @@ export interface Documents {
 
 /**
  * Keeps the documents that were used last.
- * @param bytes how much memory they may take, about
+ * @param bytes an approximate bound
  */
 export function createDocuments(bytes: number): Documents {
-  const kept = createLru<DocumentNode>({ weight: bytes, weigh: sizeOf })
+  const kept = createLru<DocumentNode>({ weight: bytes, weigh: sizeOfDocument })
   return {
     parse(text) {
       const known = kept.get(text)
@@ -41,22 +40,22 @@ export function createDocuments(bytes: number): Documents {
 /** Measured: a parsed token, with its share of nodes and locations, takes up to 480 bytes. */
 const tokenBytes = 480
 
-/** What a parsed document takes in memory, in bytes, at most. */
-function sizeOf({ loc }: DocumentNode): number {
+/** The most that a parsed document takes in memory, in bytes. */
+export function sizeOfDocument({ loc }: DocumentNode): number {
   let tokens = 0
   for (let token = loc?.startToken; token != null; token = token.next ?? undefined) tokens++
   return tokens * tokenBytes + 2 * (loc?.source.body.length ?? 0)
 }
 
 /**
- * Comments count for no token, but would be kept as one: they are dropped.
+ * `maxTokens` ignores comments, but the parser keeps them as tokens, so they are dropped.
  * @throws GraphQLError
  */
-export function parseWithinLimits(source: string, options?: ParseOptions): DocumentNode {
+export function parseWithinLimits(source: string): DocumentNode {
   if (source.length > documentLimits.characters) {
     throw new GraphQLError(`The document has more than ${documentLimits.characters} characters.`)
   }
-  const document = parse(source, { ...options, maxTokens: documentLimits.tokens })
+  const document = parse(source, { maxTokens: documentLimits.tokens })
   for (let token = document.loc?.startToken; token != null; token = token.next ?? undefined) {
     if (token.kind !== TokenKind.COMMENT) continue
     if (token.prev !== null) Object.assign(token.prev, { next: token.next })
@@ -66,19 +65,20 @@ export function parseWithinLimits(source: string, options?: ParseOptions): Docum
 }
 
 /**
- * Our own rules come first and alone: some of the standard ones compare each field with each other, and the one about
- * subscriptions throws where a condition has a variable.
+ * The limits come first and alone, then the rule on subscriptions: each following rule may take longer with what the one
+ * before refuses. Some of the standard rules compare each field with each other, and the one about subscriptions
+ * throws if a condition has a variable.
  */
 export function validateWithinLimits(
   schema: GraphQLSchema,
   document: DocumentNode,
   { hideSuggestions = false }: { readonly hideSuggestions?: boolean } = {},
 ): readonly GraphQLError[] {
-  const refusal = validate(schema, document, [DocumentLimitsRule, UnconditionalSubscriptionRule], {
-    maxErrors: 1,
-  })
-  // One more than was asked for says that there are too many.
-  if (refusal.length > 0) return refusal.slice(0, 1)
+  for (const rule of [DocumentLimitsRule, UnconditionalSubscriptionRule]) {
+    // graphql-js appends an error of its own past `maxErrors`.
+    const [error] = validate(schema, document, [rule], { maxErrors: 1 })
+    if (error !== undefined) return [error]
+  }
   const errors = validate(schema, document, specifiedRules, {
     maxErrors: maxValidationErrors,
     hideSuggestions,
@@ -88,21 +88,22 @@ export function validateWithinLimits(
 
 /**
  * "Single root field" of the specification, as of September 2025: a subscription whose only field may be skipped has
- * none, and nothing to subscribe to.
+ * nothing to subscribe to.
  */
 function UnconditionalSubscriptionRule(context: ValidationContext): ASTVisitor {
-  const check = (selections: SelectionSetNode, seen: ReadonlySet<string>): void => {
-    for (const selection of selections.selections) {
+  /** @param seen fragments that were checked, so that those within each other are walked once */
+  const check = ({ selections }: SelectionSetNode, seen: Set<string>): void => {
+    for (const selection of selections) {
       const condition = selection.directives?.find(({ name }) => /^(skip|include)$/.test(name.value))
       if (condition !== undefined) {
-        const message = `The root field of a subscription must not depend on a condition: remove @${condition.name.value}.`
+        const message = `@${condition.name.value} is not allowed on the root field of a subscription. Remove it.`
         context.reportError(new GraphQLError(message, { nodes: condition }))
       }
       if (selection.kind === Kind.INLINE_FRAGMENT) check(selection.selectionSet, seen)
-      if (selection.kind !== Kind.FRAGMENT_SPREAD) continue
-      const name = selection.name.value
-      const fragment = context.getFragment(name)
-      if (fragment && !seen.has(name)) check(fragment.selectionSet, new Set([...seen, name]))
+      if (selection.kind !== Kind.FRAGMENT_SPREAD || seen.has(selection.name.value)) continue
+      seen.add(selection.name.value)
+      const fragment = context.getFragment(selection.name.value)
+      if (fragment) check(fragment.selectionSet, seen)
     }
   }
   return {

@@ -21,6 +21,7 @@ import {
   type Selection,
   type Shape,
 } from './plan.ts'
+import { isObjectLike, isPromise } from './promise.ts'
 import { createRun, type Run, type RunArguments, rootTypeOf } from './run.ts'
 import { toObjectType } from './runtime-type.ts'
 
@@ -162,7 +163,7 @@ function callMethod(run: Run, { fieldName }: PlannedField, source: unknown, info
 }
 
 function resolve(run: Run, field: PlannedField, source: unknown, info: LazyInfo): unknown {
-  const values = field.argumentsFor === null ? {} : field.argumentsFor(run)
+  const values = field.argumentsFor === null ? {} : field.argumentsFor(run, field)
   const { resolver } = field
   if (resolver === undefined) return defaultFieldResolver(source, values, run.contextValue, info.whole)
   return resolver(source, values, run.contextValue, field.namesInfo ? info.whole : info)
@@ -347,15 +348,6 @@ function failField(run: Run, { nodes }: PlannedField, { nullable }: Shape, path:
   if (!nullable) throw error
   run.errors.add(error, path)
   return null
-}
-
-/** Anything with a `then`, as graphql-js has it. Asking primitives for properties takes longer than asking for their type. */
-function isPromise(value: unknown): value is Promise<unknown> {
-  return isObjectLike(value) && typeof value['then'] === 'function'
-}
-
-function isObjectLike(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' ? value !== null : typeof value === 'function'
 }
 
 function isIterableObject(value: unknown): value is Iterable<unknown> {

@@ -23,17 +23,14 @@ import {
 } from 'graphql'
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js'
 
-/**
- * How many fields a plan keeps, counted once for each object type that they were reached with. What a run needs
- * beyond that it plans for itself, as an executor without plans would.
- */
+/** The most selections and fields a plan keeps, each counted once per object type. Those beyond it are planned on each run. */
 export const maxPlannedFields = 5_000
 
 export type Values = Readonly<Record<string, unknown>>
 
 /**
- * What is known of an operation before it runs: for each selection and object type the fields in their order, with
- * their resolvers, arguments, and how to complete what those return. It is made of closures, never of source text.
+ * The reusable part of executing an operation: for each selection and object type the fields in their order, with
+ * their resolvers, arguments, and how to complete what those return. It is data and closures, never source text.
  *
  * A plan grows as runs reach new selections, so making it costs no more than running it; and it is good only for the
  * values of variables in `@skip` and `@include` that it was begun with.
@@ -42,9 +39,8 @@ export interface Plan {
   readonly schema: GraphQLSchema
   readonly operation: OperationDefinitionNode
   readonly fragments: Readonly<Record<string, FragmentDefinitionNode>>
-  /** Of the operation itself; null before the first run. */
+  /** Null until the first run. */
   root: Selection | null
-  /** How many fields it has so far. */
   size: number
 }
 
@@ -72,7 +68,7 @@ export interface PlannedField {
   /** Undefined for the default. */
   readonly subscriber: GraphQLFieldResolver<unknown, unknown> | undefined
   /** The values of its arguments; null if it has none. @throws GraphQLError */
-  readonly argumentsFor: ((run: Arguments) => Record<string, unknown>) | null
+  readonly argumentsFor: ((run: Arguments, field: PlannedField) => Record<string, unknown>) | null
   /** Selections of what it returns, by the object type that this turns out to be. */
   selections: Map<GraphQLObjectType, Selection> | null
 }
@@ -88,7 +84,7 @@ export type Shape = { readonly nullable: boolean } & (
 /** Of a run: what arguments come from, and those that are the same for each object of a list. */
 export interface Arguments {
   readonly variableValues: Values
-  readonly knownArguments: Map<unknown, Values>
+  readonly knownArguments: Map<PlannedField, Values>
 }
 
 export function createPlan(
@@ -113,7 +109,7 @@ export function planRoot(plan: Plan, type: GraphQLObjectType, variables: Values)
   const { schema, fragments, operation } = plan
   const fields = collectFields(schema, fragments, variables, type, operation.selectionSet)
   plan.root = toSelection(plan, type, fields)
-  plan.size += plan.root.fields.length
+  plan.size += 1 + plan.root.fields.length
   return plan.root
 }
 
@@ -134,7 +130,7 @@ export function planSelection(
   const fields = collectSubfields(plan.schema, plan.fragments, variables, type, field.nodes)
   const selection = toSelection(plan, type, fields)
   if (plan.size < maxPlannedFields) {
-    plan.size += selection.fields.length
+    plan.size += 1 + selection.fields.length
     field.selections ??= new Map()
     field.selections.set(type, selection)
   } else {
@@ -165,7 +161,7 @@ function shapeOf(type: GraphQLOutputType, nullable = true): Shape {
   return isObjectType(type) ? { kind: 'object', nullable, type } : { kind: 'abstract', nullable, type }
 }
 
-/** Null for a field that there is not, which validation has refused and the reference leaves out. */
+/** Null if the type has no such field. Validation refuses it; graphql-js omits it. */
 function planField(
   schema: GraphQLSchema,
   parentType: GraphQLObjectType,
@@ -217,16 +213,12 @@ function planArguments(
   if (definition.args.length === 0) return null
   const constant = usesVariables(node) ? null : constantArguments()
   if (constant !== null) return () => ({ ...constant })
-  return argumentsOfRun
-
-  // Known by this function and not by the node: one node stands for fields of several object types, which may have
-  // other defaults, and arguments that their interface does not have.
-  function argumentsOfRun(run: Arguments): Record<string, unknown> {
-    const known = run.knownArguments.get(argumentsOfRun)
+  return (run, field) => {
+    const known = run.knownArguments.get(field)
     if (known !== undefined) return { ...known }
     const values = getArgumentValues(definition, node, run.variableValues)
     if (!isFlat(values)) return values
-    run.knownArguments.set(argumentsOfRun, values)
+    run.knownArguments.set(field, values)
     return { ...values }
   }
 
@@ -235,7 +227,7 @@ function planArguments(
       const values = getArgumentValues(definition, node)
       return isFlat(values) ? values : null
     } catch {
-      // It fails for each run then, at its place.
+      // Each run repeats it, and reports the error at the field.
       return null
     }
   }

@@ -12,16 +12,16 @@ export interface OperationRequest {
   readonly id?: unknown
 }
 
-/** The names above. */
-export const requestKeys = [
+/** The keys that say which document to run. */
+export const documentKeys = [
   'query',
-  'operationName',
-  'variables',
   'extensions',
   'documentId',
   'doc_id',
   'id',
 ] as const satisfies readonly (keyof OperationRequest)[]
+
+export const requestKeys = [...documentKeys, 'operationName', 'variables'] as const
 
 /**
  * Which operation of the document is asked for; an empty name is none.

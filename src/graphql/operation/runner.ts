@@ -9,46 +9,52 @@ import {
   NoSchemaIntrospectionCustomRule,
   type OperationDefinitionNode,
 } from 'graphql'
+import { RequestError } from '../../core/errors.ts'
 import type { Metrics } from '../../core/metrics.ts'
+import type { Principal } from '../../features/auth/viewer.ts'
 import { createContext, type Services } from '../context.ts'
 import type { PersistedOperations } from '../persisted/operations.ts'
 import { authorise } from './authorisation.ts'
-import type { Abilities, Caller } from './caller.ts'
+import type { Caller, TransportCapcapabilities } from './caller.ts'
 import { OperationErrors, toClientError, withCode } from './client-errors.ts'
-import { refuseExpensive } from './cost.ts'
+import { checkCost } from './cost.ts'
 import { createDocuments, type Documents, validateWithinLimits } from './documents.ts'
 import { maxValidationErrors } from './limits.ts'
-import { countResults, type Meter, startMeter } from './meter.ts'
+import { countResults, startMeter } from './meter.ts'
 import type { Values } from './plan.ts'
-import { createPlans, type Plans, type PreparedOperation, prepareOperation } from './plans.ts'
+import { createPlanCache, type PlanCache, type PreparedOperation, prepareOperation } from './plan-cache.ts'
 import { type OperationRequest, readOperationName, readText, readVariables, requestError } from './request.ts'
-import { type EventSource, type Failure, mapEvents } from './subscription.ts'
+import { type Failure, mapEvents } from './subscription.ts'
 
 /** What became of an operation: its result, or a stream of results. A result without `data` was not executed. */
 export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>
 
 /** The one way to run an operation. HTTP, server-sent events and WebSockets all call it. */
 export interface OperationRunner {
-  /** Never rejects: whatever goes wrong is this operation's error. A stream may, when an event cannot be handed over. */
-  run(request: OperationRequest, caller: Caller, abilities: Abilities): Promise<Outcome>
+  /** Never rejects; failures become errors of the operation. A returned stream may reject if an event cannot be delivered. */
+  run(request: OperationRequest, caller: Caller, capabilities: TransportCapcapabilities): Promise<Outcome>
 }
 
-/** How much memory documents and plans may take, in bytes and in fields of some 500 bytes. Strangers need few. */
-const cacheBounds = {
-  user: { documentBytes: 32_000_000, plannedFields: 60_000 },
-  anonymous: { documentBytes: 4_000_000, plannedFields: 6_000 },
-} as const
+interface CacheBounds {
+  readonly documentBytes: number
+  readonly planBytes: number
+}
 
-/** Of those who are logged in and of strangers apart, so that strangers push nothing out that users need. */
+const cacheBounds: Record<Principal['kind'], CacheBounds> = {
+  user: { documentBytes: 32_000_000, planBytes: 64_000_000 },
+  anonymous: { documentBytes: 4_000_000, planBytes: 8_000_000 },
+}
+
+/** Separate for users and anonymous callers, so that the latter cannot evict what users need. */
 interface Cache {
   readonly documents: Documents
-  readonly plans: Plans
+  readonly plans: PlanCache
 }
 
 interface Validation {
   readonly errors: readonly GraphQLError[]
   /** Whether the errors say something about the schema. */
-  readonly revealing: boolean
+  readonly describesSchema: boolean
 }
 
 export function createOperationRunner(options: {
@@ -63,16 +69,13 @@ export function createOperationRunner(options: {
   const { schema, services, operations, metrics } = options
   const { logger } = services
   const hideSuggestions = !options.suggestions
-  const createCache = ({
-    documentBytes,
-    plannedFields,
-  }: (typeof cacheBounds)[keyof typeof cacheBounds]): Cache => ({
+  const createCache = ({ documentBytes, planBytes }: CacheBounds): Cache => ({
     documents: createDocuments(documentBytes),
-    plans: createPlans(schema, plannedFields),
+    plans: createPlanCache(schema, planBytes),
   })
   const caches = { user: createCache(cacheBounds.user), anonymous: createCache(cacheBounds.anonymous) }
   const validations = new WeakMap<DocumentNode, Validation>()
-  const prepared = new WeakMap<OperationDefinitionNode, PreparedOperation>()
+  const preparedOperations = new WeakMap<OperationDefinitionNode, PreparedOperation>()
 
   function parse(text: string, { documents }: Cache): DocumentNode {
     const trusted = operations.trustedDocument(text)
@@ -88,13 +91,13 @@ export function createOperationRunner(options: {
     const known = validations.get(document)
     if (known !== undefined) return known
     const errors = validateWithinLimits(schema, document, { hideSuggestions })
-    const revealing = errors.length > 0
+    const describesSchema = errors.length > 0
     const all =
-      revealing || options.introspection
+      describesSchema || options.introspection
         ? errors
         : graphqlValidate(schema, document, [NoSchemaIntrospectionCustomRule])
     const validation = {
-      revealing,
+      describesSchema,
       errors: all.slice(0, maxValidationErrors).map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')),
     }
     validations.set(document, validation)
@@ -102,20 +105,23 @@ export function createOperationRunner(options: {
   }
 
   /**
-   * Strangers do not hear what is wrong with a document where they may not read the schema.
+   * Without introspection, anonymous callers must not learn the schema from validation errors.
    * @throws OperationErrors
    */
-  function refuseInvalid(document: DocumentNode, { principal }: Caller): void {
-    const { errors, revealing } = validate(document)
+  function checkValidity(document: DocumentNode, { principal }: Caller): void {
+    const { errors, describesSchema } = validate(document)
     if (errors.length === 0) return
-    if (!revealing || options.introspection || principal.kind === 'user') throw new OperationErrors(errors)
+    if (!describesSchema || options.introspection || principal.kind === 'user')
+      throw new OperationErrors(errors)
     throw withCode(new GraphQLError('The document is not valid.'), 'GRAPHQL_VALIDATION_FAILED')
   }
 
   function prepare(document: DocumentNode, operation: OperationDefinitionNode): PreparedOperation {
-    const known = prepared.get(operation) ?? prepareOperation(schema, document, operation)
-    prepared.set(operation, known)
-    return known
+    const known = preparedOperations.get(operation)
+    if (known !== undefined) return known
+    const prepared = prepareOperation(schema, document, operation)
+    preparedOperations.set(operation, prepared)
+    return prepared
   }
 
   /** @throws OperationErrors */
@@ -125,55 +131,59 @@ export function createOperationRunner(options: {
       hideSuggestions,
     })
     if (errors === undefined) return coerced
-    // One more than was asked for says that there are too many.
+    // graphql-js appends an error of its own past `maxErrors`.
     const reported = errors.slice(0, maxValidationErrors)
     throw new OperationErrors(reported.map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')))
   }
 
-  async function start(request: OperationRequest, caller: Caller, abilities: Abilities): Promise<Outcome> {
+  async function start(
+    request: OperationRequest,
+    caller: Caller,
+    capabilities: TransportCapcapabilities,
+  ): Promise<Outcome> {
     const operationName = readOperationName(request)
     const raw = readVariables(request)
     const resolution = await operations.resolve(request, caller)
     const cache = caches[caller.principal.kind]
     const document = parse(resolution?.text ?? readText(request), cache)
     authorise(document, caller)
-    refuseInvalid(document, caller)
+    checkValidity(document, caller)
     const operation = selectOperation(document, operationName)
-    refuseUnable(operation, abilities)
+    checkCapcapabilities(operation, capabilities)
     resolution?.onValid?.()
 
     const meter = startMeter(metrics, operation, caller)
-    const known = prepare(document, operation)
-    let variables: Values
-    let cost: number
     try {
-      variables = coerce(operation, raw)
-      cost = known.costOf(variables)
-      refuseExpensive(cost)
+      const outcome = await execute(prepare(document, operation), raw, caller, cache.plans)
+      meter.end(Symbol.asyncIterator in outcome ? 'ok' : outcomeOf(outcome))
+      return Symbol.asyncIterator in outcome ? countResults(metrics, outcome, operation, caller) : outcome
     } catch (error) {
-      meter.end('refused')
+      meter.end(isRefusal(error) ? 'refused' : 'failed')
       throw error
     }
-    const plan = cache.plans.planFor(known, variables)
-    const args = {
-      rootValue: undefined,
-      contextValue: createContext(services, caller),
-      variableValues: variables,
-    }
+  }
+
+  async function execute(
+    prepared: PreparedOperation,
+    raw: Values,
+    caller: Caller,
+    plans: PlanCache,
+  ): Promise<Outcome> {
+    const { operation } = prepared
+    const variableValues = coerce(operation, raw)
+    const cost = prepared.costOf(variableValues)
+    checkCost(cost)
+    const args = { rootValue: undefined, contextValue: createContext(services, caller), variableValues }
     const format = (result: ExecutionResult) => formatErrors(result, caller)
-    if (operation.operation !== 'subscription') {
-      return metered(meter, format(await plan.execute(args)))
-    }
-    const source = await plan.subscribe(args)
-    if (!(Symbol.asyncIterator in source)) return metered(meter, format(source))
-    meter.end('ok')
-    const results = mapEvents(source as EventSource<unknown>, {
+    if (operation.operation !== 'subscription') return format(await plans.execute(prepared, args))
+    const source = await plans.subscribe(prepared, args)
+    if (!(Symbol.asyncIterator in source)) return format(source)
+    return mapEvents(source, {
       cost,
-      map: async (event) => format(await plan.execute({ ...args, rootValue: event })),
+      map: async (event) => format(await plans.execute(prepared, { ...args, rootValue: event })),
       isGone,
       failureOf,
     })
-    return countResults(metrics, results, operation, caller)
   }
 
   function formatErrors(result: ExecutionResult, { requestId }: Caller): ExecutionResult {
@@ -183,9 +193,9 @@ export function createOperationRunner(options: {
   }
 
   return {
-    async run(request, caller, abilities) {
+    async run(request, caller, capabilities) {
       try {
-        return await start(request, caller, abilities)
+        return await start(request, caller, capabilities)
       } catch (error) {
         if (error instanceof OperationErrors) return { errors: error.errors }
         return { errors: [toClientError(error, { requestId: caller.requestId, logger })] }
@@ -200,26 +210,34 @@ function selectOperation(document: DocumentNode, name: string | null): Operation
   if (operation != null) return operation
   const message =
     name === null
-      ? 'The document has several operations: name the one to run in operationName.'
-      : 'The document has no operation of this name.'
+      ? 'The document has several operations. Set operationName to the one to run.'
+      : 'The document has no operation with this name.'
   throw requestError(message, 'OPERATION_RESOLUTION_FAILURE', { status: 400, spec: false })
 }
 
 /** @throws GraphQLError `BAD_REQUEST` or `NOT_ACCEPTABLE` */
-function refuseUnable({ operation }: OperationDefinitionNode, { mutations, streams }: Abilities): void {
+function checkCapcapabilities(
+  { operation }: OperationDefinitionNode,
+  { mutations, streams }: TransportCapcapabilities,
+): void {
   if (operation === 'mutation' && !mutations) {
     const http = { status: 405, spec: false, headers: { allow: 'POST' } }
-    throw requestError('Mutations are sent by POST.', 'BAD_REQUEST', http)
+    throw requestError('Send mutations with POST.', 'BAD_REQUEST', http)
   }
   if (operation === 'subscription' && !streams) {
-    const message = 'Subscriptions go over WebSocket, or are asked for with `Accept: text/event-stream`.'
+    const message = 'Subscriptions require a WebSocket or `Accept: text/event-stream`.'
     throw requestError(message, 'NOT_ACCEPTABLE', { status: 406, spec: false })
   }
 }
 
-function metered(meter: Meter, result: ExecutionResult): ExecutionResult {
-  meter.end(result.errors === undefined ? 'ok' : failureOf(result) === null ? 'errors' : 'failed')
-  return result
+/** Whether the operation was refused for what it asks, before anything of it was executed. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof OperationErrors || error instanceof RequestError
+}
+
+function outcomeOf(result: ExecutionResult): 'ok' | 'errors' | 'failed' {
+  if (result.errors === undefined) return 'ok'
+  return failureOf(result) === null ? 'errors' : 'failed'
 }
 
 /** What went wrong on our side. */

@@ -10,6 +10,7 @@ import { addPath } from 'graphql/jsutils/Path.js'
 import { toResolveInfo } from './info.ts'
 import { type Plan, planRoot } from './plan.ts'
 import { createRun, type Run, type RunArguments, rootTypeOf } from './run.ts'
+import type { EventSource } from './subscription.ts'
 
 /**
  * Starts the subscription that a plan is for, like graphql-js' `createSourceEventStream`.
@@ -19,7 +20,7 @@ import { createRun, type Run, type RunArguments, rootTypeOf } from './run.ts'
 export async function subscribePlan(
   plan: Plan,
   args: RunArguments,
-): Promise<AsyncIterable<unknown> | ExecutionResult> {
+): Promise<EventSource<unknown> | ExecutionResult> {
   try {
     const source = await createSource(createRun(plan, args))
     if (isAsyncIterable(source)) return source
@@ -34,10 +35,10 @@ async function createSource(run: Run): Promise<unknown> {
   const { fields } = planRoot(run.plan, rootTypeOf(run.plan), run.variableValues)
   const [field] = fields
   if (field === undefined)
-    throw new GraphQLError('A subscription needs a field.', { nodes: run.plan.operation })
+    throw new GraphQLError('A subscription must select a field.', { nodes: run.plan.operation })
   const path = addPath(undefined, field.responseName, field.parentType.name)
   try {
-    const values = field.argumentsFor?.(run) ?? {}
+    const values = field.argumentsFor?.(run, field) ?? {}
     const info = toResolveInfo(run, field, path)
     const subscribe = field.subscriber ?? defaultFieldResolver
     const source = await subscribe(run.rootValue, values, run.contextValue, info)
@@ -48,6 +49,6 @@ async function createSource(run: Run): Promise<unknown> {
   }
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+function isAsyncIterable(value: unknown): value is EventSource<unknown> {
   return typeof (value as AsyncIterable<unknown> | null | undefined)?.[Symbol.asyncIterator] === 'function'
 }

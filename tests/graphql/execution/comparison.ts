@@ -12,10 +12,10 @@ import {
 } from 'graphql'
 import { createSourceEventStream } from 'graphql/execution/subscribe.js'
 import {
-  createPlans,
+  createPlanCache,
   type PreparedOperation,
   prepareOperation,
-} from '../../../src/graphql/operation/plans.ts'
+} from '../../../src/graphql/operation/plan-cache.ts'
 import { type DocumentCase, type DocumentRun, printCase, type Samples } from './arbitrary-documents.ts'
 import { describeValue } from './describe.ts'
 import { createSource, createWorld, type World } from './outcomes.ts'
@@ -46,16 +46,16 @@ export function createReference(schema: GraphQLSchema): Executor {
 
 /** Executes with plans that are kept, by the cache that the server has. */
 export function createPlannedExecutor(schema: GraphQLSchema): Executor {
-  const plans = createPlans(schema, 20_000)
+  const plans = createPlanCache(schema, 10_000_000)
   const preparedByOperation = new WeakMap<OperationDefinitionNode, PreparedOperation>()
   return {
     execute: (request) => {
       const ready = prepare(request)
-      return 'errors' in ready ? ready : (ready.planned.execute(ready) as Answer)
+      return 'errors' in ready ? ready : (plans.execute(ready.prepared, ready) as Answer)
     },
     subscribe: async (request) => {
       const ready = prepare(request)
-      return 'errors' in ready ? ready : ready.planned.subscribe(ready)
+      return 'errors' in ready ? ready : plans.subscribe(ready.prepared, ready)
     },
   }
 
@@ -68,8 +68,7 @@ export function createPlannedExecutor(schema: GraphQLSchema): Executor {
     if (coerced === undefined) return { errors: errors as readonly GraphQLError[] }
     const prepared = preparedByOperation.get(operation) ?? prepareOperation(schema, document, operation)
     preparedByOperation.set(operation, prepared)
-    const planned = plans.planFor(prepared, coerced)
-    return { planned, rootValue, contextValue, variableValues: coerced }
+    return { prepared, rootValue, contextValue, variableValues: coerced }
   }
 }
 
