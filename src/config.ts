@@ -104,7 +104,7 @@ const environment = z.object({
   CORS_ALLOWED_HEADERS: list
     .superRefine((names, context) => {
       for (const name of names.filter((each) => !isHeaderName(each))) {
-        const message = `has ${JSON.stringify(name)}, which is no header name: write it as x-tenant-id`
+        const message = `has ${JSON.stringify(name)}, which is not a header name. Example: x-tenant-id`
         context.addIssue({ code: 'custom', message })
       }
     })

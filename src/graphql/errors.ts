@@ -27,12 +27,11 @@ const UserErrorInterface = builder.interfaceRef<UserError>('UserError').implemen
   fields: (t) => ({
     code: t.field({
       type: ErrorCodeEnum,
-      description: 'What went wrong, for programs.',
+      description: 'A machine-readable error code.',
       resolve: (error) => error.code,
     }),
     reason: t.exposeString('message', {
-      description:
-        'Why the operation was refused, in English, for people to read. Programs should use `code`.',
+      description: 'A human-readable explanation in English. Its wording may change; use `code` in programs.',
     }),
   }),
 })

@@ -4,7 +4,7 @@ import { builder } from './builder.ts'
 
 builder.scalarType('DateTime', {
   description:
-    'A point in time in RFC 3339 format. Output is in UTC with milliseconds: `2026-01-31T09:30:00.000Z`. Input may have any offset; it must be within the years 0000 to 9999 in UTC, digits beyond milliseconds are dropped, and a leap second, `23:59:60Z`, is the first moment of the next minute. For display only: order messages by `sequence` and lists by cursor.',
+    'A point in time in RFC 3339 format. Output is in UTC with milliseconds: `2026-01-31T09:30:00.000Z`. Input accepts any offset; the time must fall in the years 0000 to 9999 UTC. Fractions are truncated to milliseconds. A leap second (`23:59:60Z` at the end of a month) is read as the start of the next minute. Do not sort by it: messages are ordered by `sequence`, lists by their cursors.',
   specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: formatDateTime,
   parseValue: (value) => parse(value),

@@ -18,15 +18,15 @@ import '../features/presence/schema.ts'
 
 const needsLogin = { authScopes: { authenticated: true } }
 
-builder.queryType({ description: 'What can be read.', ...needsLogin })
+builder.queryType({ description: 'Operations that read data.', ...needsLogin })
 builder.mutationType({
   description:
-    'What can be done. Expected failures are members of the result types; select `... on UserError { code reason }`.',
+    'Operations that change data. Each result is a union of a payload and error types; select `... on UserError { code reason }` to handle every expected failure.',
   ...needsLogin,
 })
 builder.subscriptionType({
   description:
-    'What can be followed live, over WebSocket (`graphql-transport-ws`) or server-sent events. Nothing is lost over a reconnect that resumes with `after`; `typing` and `presence` tell of the moment only.',
+    'Operations that follow data live, over WebSocket (`graphql-transport-ws`) or server-sent events. A client that reconnects with `after` misses no event. `typing` and `presence` cannot be resumed: they report only the current state.',
   ...needsLogin,
 })
 

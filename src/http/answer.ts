@@ -7,7 +7,7 @@ export interface Answer {
   readonly body: string
 }
 
-/** How much of a body that nobody wants is read, and how long its connection stays open. */
+/** How much of an unread body is read, and how long its connection stays open. */
 export const unreadBodyLimits = { bytes: 1_048_576, ms: 2_000 } as const
 
 const lingering = new WeakSet<ServerResponse>()
@@ -48,8 +48,8 @@ function hasUnreadBody({ complete, destroyed, headers }: IncomingMessage): boole
 }
 
 /**
- * Reads and drops a body. Of one that is too long, the rest is left to the buffers of the kernel: clients that read
- * nothing before they have written everything may still come to an end.
+ * Reads and drops a body. Of one that is too long, the rest is left to the buffers of the kernel, so that a client that
+ * writes everything before reading can still finish.
  * @returns when the body has ended, its client has gone, or the time is up
  */
 function discardBody(request: IncomingMessage): Promise<void> {

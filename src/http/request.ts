@@ -65,13 +65,13 @@ export const notAcceptable: RequestProblem = {
   status: 406,
   code: 'NOT_ACCEPTABLE',
   message:
-    'Answers are application/graphql-response+json or application/json, and text/event-stream for a subscription: accept one of them.',
+    'The server can send application/graphql-response+json, application/json, or text/event-stream (subscriptions). Accept one of them.',
 }
 
 export const authenticationUnavailable: RequestProblem = {
   status: 503,
   code: 'SERVICE_UNAVAILABLE',
-  message: 'The server cannot tell who is asking right now. Try again.',
+  message: 'Authentication is temporarily unavailable. Try again.',
   headers: { 'retry-after': '1' },
 }
 

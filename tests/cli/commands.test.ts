@@ -32,7 +32,7 @@ test.each([
   expect(stderr).toMatch(words)
 })
 
-test('serve refuses to start in a process that could turn text into code', async () => {
+test('serve refuses to start without --disallow-code-generation-from-strings', async () => {
   const { code, stdout, stderr } = await run(['serve'], { mayGenerateCode: true }).ended
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
   expect(stderr).toContain('--disallow-code-generation-from-strings')

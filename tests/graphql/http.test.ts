@@ -111,7 +111,7 @@ describe('GET', () => {
 })
 
 test.each(['PUT', 'PATCH', 'DELETE', 'HEAD', 'TRACE'])(
-  '%s is refused, with the methods that are not',
+  '%s gets 405 with the allowed methods',
   async (method) => {
     for (const body of [JSON.stringify({ query: Who }), undefined]) {
       const { status, headers, text } = await exchange({
@@ -151,7 +151,7 @@ describe('a compressed body', () => {
     },
   )
 
-  test.each(['identity', 'Identity', ''])('is not what "%s" stands for', async (encoding) => {
+  test.each(['identity', 'Identity', ''])('Content-Encoding "%s" is accepted', async (encoding) => {
     const headers = { ...json, ...login(), 'content-encoding': encoding }
     const { status, text } = await exchange({ headers, body: JSON.stringify({ query: Who }) })
     expect([status, JSON.parse(text)]).toEqual([200, viewerAnswer()])
@@ -376,7 +376,7 @@ describe('a page of another origin', () => {
     ])
   })
 
-  test('may read why its method was refused, and by which request', async () => {
+  test('can read `allow` and `x-request-id`', async () => {
     const { status, headers } = await ask('https://chat.example.com', 'DELETE')
     expect([status, headers['access-control-allow-origin']]).toEqual([405, 'https://chat.example.com'])
     for (const name of ['allow', 'x-request-id']) {
@@ -428,8 +428,8 @@ describe('paths', () => {
   })
 })
 
-describe('/graphql/ is /graphql', () => {
-  test('for queries and mutations', async () => {
+describe('/graphql/', () => {
+  test('serves queries and mutations', async () => {
     const posted = await exchange({
       path: '/graphql/',
       headers: { ...json, ...login() },
@@ -441,19 +441,19 @@ describe('/graphql/ is /graphql', () => {
     expect([got.status, JSON.parse(got.text)]).toEqual([200, viewerAnswer()])
   })
 
-  test('for refusals and preflights', async () => {
+  test('serves refusals and preflights', async () => {
     expect((await exchange({ path: '/graphql/', body: '{}' })).status).toBe(415)
     expect((await exchange({ path: '/graphql/', method: 'PUT' })).status).toBe(405)
     expect((await exchange({ path: '/graphql/', method: 'OPTIONS' })).status).toBe(204)
   })
 
-  test('for streams of events', async () => {
+  test('serves event streams', async () => {
     const stream = await openStream(`${app.url}/graphql/`, { token: alice.token, query: Events })
     await stream.until(({ data }) => data.data.events.__typename === 'CaughtUp')
     stream.leave()
   })
 
-  test('for WebSockets', async () => {
+  test('serves WebSockets', async () => {
     const url = `${app.url.replace('http', 'ws')}/graphql/`
     const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0 })
     const { value } = await client.iterate({ query: '{ __typename }' }).next()
@@ -461,7 +461,7 @@ describe('/graphql/ is /graphql', () => {
     await client.dispose()
   })
 
-  test('for GraphiQL in a browser', async () => {
+  test('serves GraphiQL to a browser', async () => {
     const { status, text } = await exchange({
       method: 'GET',
       path: '/graphql/',

@@ -188,7 +188,7 @@ describe.skipIf(!hasBrowser)('GraphiQL', () => {
     await page.getByRole('button', { name: 'Show Documentation Explorer' }).click()
     const docs = page.locator('.graphiql-doc-explorer')
     await docs.getByRole('link', { name: 'Query', exact: true }).click()
-    await docs.getByText('What can be read.').waitFor(patience)
+    await docs.getByText('Operations that read data.').waitFor(patience)
     await docs.getByText('The one who is asking; null without an access token.').waitFor(patience)
     await docs.getByRole('link', { name: 'viewer', exact: true }).click()
     await docs.getByRole('link', { name: 'Viewer', exact: true }).click()

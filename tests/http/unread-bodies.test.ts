@@ -151,11 +151,11 @@ describe('Expect: 100-continue', () => {
   })
 })
 
-describe('a body that nobody wants is read within limits', () => {
+describe('an unread body is drained up to the limits', () => {
   const head =
     'POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 1000000000000\r\n\r\n'
 
-  test('one without end is answered, and its connection closed', async () => {
+  test('an endless body is answered and its connection closed', async () => {
     const connection = await openRawHttp(url)
     let open = true
     void connection.ended.then(() => {
@@ -176,7 +176,7 @@ describe('a body that nobody wants is read within limits', () => {
     expect(written).toBeLessThan(32 * unreadBodyLimits.bytes)
   })
 
-  test('a body of 3 MB does not take the answer away', async () => {
+  test('the answer to an unread 3 MB body arrives', async () => {
     const connection = await openRawHttp(url)
     const body = 'x'.repeat(3 * unreadBodyLimits.bytes)
     await connection.write(headOf({ headers: multipart, body, status: 415 }) + body)
@@ -211,7 +211,7 @@ describe('a body that nobody wants is read within limits', () => {
     expect(performance.now() - begun).toBeLessThan(unreadBodyLimits.ms / 2)
   })
 
-  test('a client that goes away meanwhile leaves nothing behind', async () => {
+  test('a client that disconnects while its body is drained leaks nothing', async () => {
     const connection = await openRawHttp(app.url)
     await connection.write(head)
     await connection.answer()

@@ -117,7 +117,7 @@ export async function createPersistedOperations(options: {
 
   /** It is kept when it has proved to be worth it. */
   function register(hash: string, text: unknown, registrar: Registrar): Resolution {
-    if (typeof text !== 'string') return refuse(badRequest('query must be a text.'))
+    if (typeof text !== 'string') return refuse(badRequest('query must be a string.'))
     if (registered.get(hash) === text) {
       count('hit')
       return { text }

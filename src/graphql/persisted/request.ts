@@ -31,7 +31,7 @@ export function nameIn(request: OperationRequest): DocumentName | null {
 
 function readId(id: unknown, what: string): string {
   if (typeof id === 'string' && id !== '') return keyOf(id)
-  throw badRequest(`${what} must be a text, and not an empty one.`)
+  throw badRequest(`${what} must be a non-empty string.`)
 }
 
 function hashIn(extensions: unknown): string | null {

@@ -503,7 +503,7 @@ test('a subscription whose source fails answers with the error at its field', as
   expect(planned).toMatchObject({ errors: [{ message: 'No source', path: ['e'] }] })
 })
 
-test('a subscription whose source is none fails like the reference', async () => {
+test('a subscription whose resolver returns no async iterable fails like graphql-js', async () => {
   const request = { document: parse('subscription { event }'), rootValue: { event: () => [1] } }
   const message = 'Subscription field must return Async Iterable. Received: [1].'
   await expect(createPlannedExecutor(events).subscribe(request)).rejects.toThrow(message)

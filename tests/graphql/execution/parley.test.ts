@@ -26,7 +26,7 @@ function createMockedSchema() {
 }
 
 test(
-  'plans answer random documents of the schema of Parley like graphql-js',
+  "plans answer random documents on Parley's schema like graphql-js",
   () => compareRandomDocuments(createMockedSchema(), samples),
   soakTimeout,
 )
