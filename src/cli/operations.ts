@@ -25,8 +25,8 @@ import { readRegularFile } from '../core/regular-file.ts'
 import { StartupError } from '../db/startup-error.ts'
 import { prepareCost } from '../graphql/operation/cost.ts'
 import { parseWithinLimits, validateWithinLimits } from '../graphql/operation/documents.ts'
+import { fragmentsOf } from '../graphql/operation/fragments.ts'
 import { maxCost } from '../graphql/operation/limits.ts'
-import { fragmentsOf } from '../graphql/operation/plan.ts'
 import {
   describeEntry,
   findManifests,

@@ -10,6 +10,7 @@ import type { PresenceWatch } from '../features/presence/presence-watch.ts'
 import type { Typing } from '../features/presence/typing.ts'
 import type { DataExports } from '../features/privacy/exports.ts'
 import type { Delivery } from '../features/realtime/delivery.ts'
+import type { Caller } from './operation/caller.ts'
 
 /** What the whole server shares. */
 export interface Services {
@@ -29,28 +30,17 @@ export interface Services {
 }
 
 /** What one operation has at hand. */
-export interface Context extends Services {
+export interface Context extends Services, Omit<Caller, 'principal' | 'tokenProblem'> {
   /** Who is asking. A login makes it the one who logged in, and the end of a session nobody, for the rest of the operation. */
   principal: Principal
-  readonly closesWithSession: boolean
-  readonly resumeAfter: string | null
-  readonly requestId: string
-  readonly userAgent: string | null
-  readonly clientAddress: string
   readonly batch: Batch
   /** Where the log stood when the operation began, so that all it reads is at least that new. */
   readonly logCursor: string
 }
 
-export function createContext(
-  services: Services,
-  request: Pick<
-    Context,
-    'principal' | 'closesWithSession' | 'resumeAfter' | 'requestId' | 'userAgent' | 'clientAddress'
-  >,
-): Context {
+export function createContext(services: Services, caller: Omit<Caller, 'tokenProblem'>): Context {
   const { cursors, position } = services.feed
-  return { ...services, ...request, batch: createBatch(), logCursor: cursors.encode(position) }
+  return { ...services, ...caller, batch: createBatch(), logCursor: cursors.encode(position) }
 }
 
 /** @throws RequestError `UNAUTHENTICATED` */

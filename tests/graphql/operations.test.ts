@@ -117,6 +117,19 @@ describe('a document means the same on every use, over every transport', () => {
   })
 })
 
+test('null where an argument must not be null is an error of its field, also where the cost depends on it', async () => {
+  const query =
+    'query ($ids: [ID!] = ["x"], $skip: Boolean = false) { viewer { email } nodes(ids: $ids) @skip(if: $skip) { id } }'
+  for (const answer of await askEverywhere({ query, variables: { ids: null } })) {
+    expect(answer).toMatchObject({
+      data: null,
+      errors: [{ path: ['nodes'], extensions: { code: 'GRAPHQL_VALIDATION_FAILED' } }],
+    })
+  }
+  const skipped = await dataEverywhere(query, { variables: { ids: null, skip: true } })
+  expect(skipped).toEqual({ viewer: { email: alice.email } })
+})
+
 test('an absent variable leaves the field of an input absent, every time', async () => {
   const query = `mutation ($name: String, $bio: String) { updateProfile(input: { displayName: $name, bio: $bio }) {
     ... on UpdateProfilePayload { viewer { user { displayName bio } } } } }`

@@ -94,7 +94,7 @@ describe('by hash', () => {
       await as.post({ query: text }),
     ]) {
       expect(answer.headers.get('cache-control')).toBe('private, no-cache')
-      expect(answer.headers.get('vary')).toBe('Origin, Authorization')
+      expect(answer.headers.get('vary')).toBe('Origin, Authorization, Accept')
     }
     const missing = await as.get(byHash(hashOf(newText())))
     expect(missing.headers.get('cache-control')).toBe('no-store')

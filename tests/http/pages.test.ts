@@ -135,6 +135,8 @@ describe('pages', () => {
 
   test.each([
     ['a query by GET', '/graphql?query={__typename}', 'text/html'],
+    ['a document by documentId', '/graphql?documentId=x', 'text/html'],
+    ['a document by id', '/graphql?operationName=A&id=x', 'text/html'],
     ['a client that wants data', '/graphql', 'application/json'],
     ['a file that is not there', '/graphql/assets/0/graphiql.js', 'text/html'],
     ['another path', '/other', 'text/html'],

@@ -220,3 +220,29 @@ describe('an unread body is drained up to the limits', () => {
     expect(app.logs).toEqual([])
   })
 })
+
+test.each([']bad[', 'a b', 'x:99999'])('a Host header that is not a host is refused: %s', async (host) => {
+  const connection = await openRawHttp(url)
+  await connection.write(`GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
+  const answer = await connection.answer()
+  expect([answer.status, JSON.parse(answer.body).errors[0].extensions.code]).toEqual([400, 'BAD_REQUEST'])
+  connection.destroy()
+})
+
+test.each([
+  ['whose length is known', false],
+  ['in chunks', true],
+])(
+  'a client that goes away in the middle of a body %s is no failure of the server',
+  async (_what, chunked) => {
+    const served = await startTestApp({ database: app.database })
+    const connection = await openRawHttp(served.url)
+    await connection.write(headOf({ headers: json, status: 200 }, chunked))
+    await connection.write(chunked ? '5\r\n{"que' : '{"que')
+    await served.anonymous.send('{ __typename }')
+    connection.destroy()
+    // It ends when it has let go of every connection.
+    await served.dispose()
+    expect(served.logs).toEqual([])
+  },
+)

@@ -1,6 +1,7 @@
-import { type DocumentNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql'
+import { type DocumentNode, Kind, type SelectionSetNode } from 'graphql'
 import { tokenRefused, unauthenticated } from '../../core/errors.ts'
 import type { Caller } from './caller.ts'
+import { fragmentsOf } from './fragments.ts'
 
 /**
  * Judges a document by its root fields alone, before validation, whose messages would tell strangers about the rest. What
@@ -29,17 +30,14 @@ const openTo = {
 /** Whether every root field of the document is open to such a caller. */
 function isOpenDocument(document: DocumentNode, caller: keyof typeof openTo): boolean {
   const openFields = openTo[caller]
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
-  }
+  const fragments = fragmentsOf(document)
   const seen = new Set<string>()
   const isOpen = (selections: SelectionSetNode): boolean =>
     selections.selections.every((selection) => {
       if (selection.kind === Kind.FIELD) return openFields.has(selection.name.value)
       if (selection.kind === Kind.INLINE_FRAGMENT) return isOpen(selection.selectionSet)
       const name = selection.name.value
-      const fragment = fragments.get(name)
+      const fragment = fragments[name]
       if (fragment === undefined || seen.has(name)) return true
       seen.add(name)
       return isOpen(fragment.selectionSet)

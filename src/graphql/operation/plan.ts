@@ -22,6 +22,7 @@ import {
   type ValueNode,
 } from 'graphql'
 import { collectFields, collectSubfields } from 'graphql/execution/collectFields.js'
+import { fragmentsOf } from './fragments.ts'
 
 /** The most selections and fields a plan keeps, each counted once per object type. Those beyond it are planned on each run. */
 export const maxPlannedFields = 5_000
@@ -93,14 +94,6 @@ export function createPlan(
   operation: OperationDefinitionNode,
 ): Plan {
   return { schema, operation, fragments: fragmentsOf(document), root: null, size: 0 }
-}
-
-export function fragmentsOf(document: DocumentNode): Readonly<Record<string, FragmentDefinitionNode>> {
-  const fragments: Record<string, FragmentDefinitionNode> = Object.create(null)
-  for (const definition of document.definitions) {
-    if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments[definition.name.value] = definition
-  }
-  return fragments
 }
 
 /** @throws GraphQLError where a condition has no value */

@@ -109,7 +109,7 @@ describe('plans by the values of conditions', () => {
 
   test('combinations of one operation leave room for the plans of others', () => {
     const { schema, planned } = createCountingSchema(flags)
-    const { prepare } = prepareIn(schema, 500_000)
+    const { prepare } = prepareIn(schema, 1_000_000)
     const other = prepare('{ f0 }')
     other()
     const greedy = prepare(text)
