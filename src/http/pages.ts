@@ -87,7 +87,8 @@ export function createPages(options: PageOptions): Pages {
       return true
     }
     if (!options.graphiql) return false
-    if (isGraphqlPath(path) && wantsPage(request)) {
+    // HEAD is no method of the API, whatever it accepts.
+    if (request.method === 'GET' && isGraphqlPath(path) && wantsPage(request)) {
       const body = Buffer.from((await loadGraphiql()).html)
       await send(request, response, { type: 'text/html', body }, { policy: graphiqlPolicy })
       return true

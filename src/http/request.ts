@@ -65,7 +65,7 @@ export const notAcceptable: RequestProblem = {
   status: 406,
   code: 'NOT_ACCEPTABLE',
   message:
-    'The server can send application/graphql-response+json, application/json, or text/event-stream (subscriptions). Accept one of them.',
+    'The server can send application/graphql-response+json, application/json, or text/event-stream. Accept one of them.',
 }
 
 export const authenticationUnavailable: RequestProblem = {

@@ -69,7 +69,7 @@ describe('operations check', () => {
     const at = (name: string) => `breaks ${join(folder, name)}: `
     for (const line of [
       `${at('a.json')}Gone (ffffffffffffffff…), line 3: Cannot query field "nothing" on type "Viewer".`,
-      `${at('a.json')}Deep (3), line 1: The operation has more depth than allowed: at most 12.`,
+      `${at('a.json')}Deep (3), line 1: The operation exceeds the limit of 12 levels of fields.`,
       `${at('a.json')}Costly (4), line 1: The operation costs `,
       `${at('a.json')}Long (5), line 1: Syntax Error: Document contains more that 1000 tokens.`,
       `${at('a.json')}Nothing (6), line 1: Fragment "It" is never used.`,

@@ -123,8 +123,8 @@ describe('a document within a limit is answered, one beyond it is refused', () =
     const messages = async (count: number) =>
       (await ask(withDirectives(count))).errors?.map(({ message }) => message)
     expect(await messages(1)).toBeUndefined()
-    expect((await messages(5))?.join()).not.toContain('directives than allowed')
-    expect((await messages(6))?.[0]).toContain('more directives than allowed: at most 5')
+    expect((await messages(5))?.join()).not.toContain('directives in one place')
+    expect((await messages(6))?.[0]).toContain('the limit of 5 directives in one place')
   })
 
   test('a cost of 10,000, told with the refusal', async () => {

@@ -163,10 +163,12 @@ describe('pages', () => {
     )
   })
 
-  test('HEAD has no body', async () => {
+  test('HEAD has no body, and is left to others where the API is', async () => {
     const response = await fetch(`${url}/`, { method: 'HEAD' })
     expect(response.status).toBe(200)
     expect(await response.text()).toBe('')
+    const headers = { accept: 'text/html' }
+    expect((await fetch(`${url}/graphql`, { method: 'HEAD', headers })).status).toBe(418)
   })
 
   test('show the address they were reached by, and nothing else that a host header may hold', async () => {

@@ -39,26 +39,30 @@ export const maxValidationErrors = 3
 /** The sum over all fields, each counted as often as its page size allows. */
 export const maxCost = 10_000
 
-const limits = [
-  'depth',
-  'fields',
-  'introspectionFields',
-  'spreads',
-  'rootFields',
-  'aliases',
-  'directives',
-] as const
+/** The limits on an operation, in the order of checking, as a message calls what they count. */
+const limits = {
+  depth: 'levels of fields',
+  fields: 'fields',
+  introspectionFields: 'introspection fields',
+  spreads: 'fragment spreads',
+  rootFields: 'root fields',
+  aliases: 'aliases',
+  directives: 'directives in one place',
+} as const
 
-type Size = Record<(typeof limits)[number], number>
+type Limit = keyof typeof limits
+type Size = Record<Limit, number>
+
+const limitNames = Object.keys(limits) as Limit[]
 
 /** Reports an operation that is out of bounds. */
 export function DocumentLimitsRule(context: ValidationContext): ASTVisitor {
   return {
     OperationDefinition(operation) {
       const size = measure(operation, context)
-      for (const limit of limits) {
+      for (const limit of limitNames) {
         if (size[limit] > documentLimits[limit]) {
-          const message = `The operation has more ${limit} than allowed: at most ${documentLimits[limit]}.`
+          const message = `The operation exceeds the limit of ${documentLimits[limit]} ${limits[limit]}.`
           context.reportError(new GraphQLError(message, { nodes: operation }))
           return
         }
@@ -81,7 +85,7 @@ function measure(operation: OperationDefinitionNode, context: ValidationContext)
   const open = new Set<FragmentDefinitionNode>()
 
   function within(): boolean {
-    return limits.every((limit) => size[limit] <= documentLimits[limit])
+    return limitNames.every((limit) => size[limit] <= documentLimits[limit])
   }
 
   function walk(selections: SelectionSetNode, depth: number): void {
