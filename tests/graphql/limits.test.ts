@@ -106,7 +106,7 @@ describe('a document within a limit is answered, one beyond it is refused', () =
     expect((await ask(within)).errors).toBeUndefined()
     const { data, errors } = await ask(beyond)
     expect([data, errors?.length, errors?.[0]?.extensions['code']]).toEqual([undefined, 1, code])
-    expect(errors?.[0]?.message).toMatch(/at most \d+|more that? 1000 tokens/)
+    expect(errors?.[0]?.message).toMatch(/limit of \d+|at most \d+|more that? 1000 tokens/)
   })
 
   test('32,000 characters, comments included', async () => {
