@@ -17,7 +17,7 @@ export interface Caller {
 }
 
 /** What the operation may be over this transport. */
-export interface TransportCapcapabilities {
+export interface TransportCapabilities {
   /** Mutations are refused where a link or a page of another origin could send them: over GET. */
   readonly mutations: boolean
   /** Whether the client takes a stream of results. */

@@ -38,7 +38,7 @@ export interface PlanCache {
 /** Plans kept per operation. Ten flags have 1,024 combinations, and would evict the plans of everyone else. */
 export const maxCombinations = 16
 
-/** Measured: what a planned field takes in memory, and a plan without fields. */
+/** What a planned field takes in memory at most, and a plan without fields: some 300 bytes were measured for the first. */
 const fieldBytes = 500
 const planBytes = 1_000
 

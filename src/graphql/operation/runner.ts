@@ -15,7 +15,7 @@ import type { Principal } from '../../features/auth/viewer.ts'
 import { createContext, type Services } from '../context.ts'
 import type { PersistedOperations } from '../persisted/operations.ts'
 import { authorise } from './authorisation.ts'
-import type { Caller, TransportCapcapabilities } from './caller.ts'
+import type { Caller, TransportCapabilities } from './caller.ts'
 import { OperationErrors, toClientError, withCode } from './client-errors.ts'
 import { checkCost } from './cost.ts'
 import { createDocuments, type Documents, validateWithinLimits } from './documents.ts'
@@ -32,7 +32,7 @@ export type Outcome = ExecutionResult | AsyncIterableIterator<ExecutionResult>
 /** The one way to run an operation. HTTP, server-sent events and WebSockets all call it. */
 export interface OperationRunner {
   /** Never rejects; failures become errors of the operation. A returned stream may reject if an event cannot be delivered. */
-  run(request: OperationRequest, caller: Caller, capabilities: TransportCapcapabilities): Promise<Outcome>
+  run(request: OperationRequest, caller: Caller, capabilities: TransportCapabilities): Promise<Outcome>
 }
 
 interface CacheBounds {
@@ -139,7 +139,7 @@ export function createOperationRunner(options: {
   async function start(
     request: OperationRequest,
     caller: Caller,
-    capabilities: TransportCapcapabilities,
+    capabilities: TransportCapabilities,
   ): Promise<Outcome> {
     const operationName = readOperationName(request)
     const raw = readVariables(request)
@@ -149,7 +149,7 @@ export function createOperationRunner(options: {
     authorise(document, caller)
     checkValidity(document, caller)
     const operation = selectOperation(document, operationName)
-    checkCapcapabilities(operation, capabilities)
+    checkCapabilities(operation, capabilities)
     resolution?.onValid?.()
 
     const meter = startMeter(metrics, operation, caller)
@@ -216,9 +216,9 @@ function selectOperation(document: DocumentNode, name: string | null): Operation
 }
 
 /** @throws GraphQLError `BAD_REQUEST` or `NOT_ACCEPTABLE` */
-function checkCapcapabilities(
+function checkCapabilities(
   { operation }: OperationDefinitionNode,
-  { mutations, streams }: TransportCapcapabilities,
+  { mutations, streams }: TransportCapabilities,
 ): void {
   if (operation === 'mutation' && !mutations) {
     const http = { status: 405, spec: false, headers: { allow: 'POST' } }
