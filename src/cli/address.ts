@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Config } from '../config.ts'
-import { claimDataDir, hasCode } from '../db/data-dir.ts'
+import { hasCode } from '../core/system-error.ts'
+import { claimDataDir } from '../db/data-dir.ts'
 import { StartupError } from '../db/startup-error.ts'
 
 /**

@@ -14,6 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { hasCode } from '../core/system-error.ts'
 import { StartupError } from './startup-error.ts'
 
 /** A data folder that belongs to this process until it is disposed of. */
@@ -185,8 +186,4 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return hasCode(error, 'EPERM')
   }
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -12,7 +12,7 @@ import {
 } from '@prisma/driver-adapter-utils'
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm/schema_engine_bg'
 import pg from 'pg'
-import { hasCode } from './data-dir.ts'
+import { hasCode } from '../core/system-error.ts'
 import { StartupError } from './startup-error.ts'
 
 /** The oldest server that the tests and the SQL in use are known to fit. */

@@ -1,6 +1,7 @@
 import type { ExecutionResult, GraphQLError } from 'graphql'
 import type { Plugin } from 'graphql-yoga'
 import type { Logger } from '../core/logger.ts'
+import { hasCode } from '../core/system-error.ts'
 import { toClientError } from '../graphql/operation/client-errors.ts'
 import { badRequest, isRecord, type OperationRequest, requestKeys } from '../graphql/operation/request.ts'
 import type { OperationRunner } from '../graphql/operation/runner.ts'
@@ -76,7 +77,8 @@ async function readBody(request: Request): Promise<OperationRequest> {
   let text: string
   try {
     text = await request.text()
-  } catch {
+  } catch (error) {
+    if (!hasCode(error, 'ECONNRESET')) throw error
     // The client has gone; the answer is for nobody.
     throw badRequest('The request body is incomplete.')
   }

@@ -75,12 +75,6 @@ export const authenticationUnavailable: RequestProblem = {
   headers: { 'retry-after': '1' },
 }
 
-export const badHost: RequestProblem = {
-  status: 400,
-  code: 'BAD_REQUEST',
-  message: 'The Host header is not a host.',
-}
-
 const notJson: RequestProblem = {
   status: 415,
   code: 'UNSUPPORTED_MEDIA_TYPE',

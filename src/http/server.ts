@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import type { ExecutionResult } from 'graphql'
 import type { Logger } from '../core/logger.ts'
+import { hasCode } from '../core/system-error.ts'
 import type { Authenticator } from '../features/auth/sessions.ts'
 import { exportsPath } from '../features/privacy/export-links.ts'
 import { negotiate } from './accept.ts'
@@ -17,7 +18,6 @@ import { isGraphqlPath } from './paths.ts'
 import {
   authenticate,
   authenticationUnavailable,
-  badHost,
   checkRequest,
   methodNotAllowed,
   notAcceptable,
@@ -87,7 +87,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     connections.answer(request.socket, response)
     if (state.draining) response.setHeader('connection', 'close')
     route(request, response, routeOptions).catch((error: unknown) => {
-      const abandoned = request.destroyed && !request.complete
+      const abandoned = request.destroyed && !request.complete && hasCode(error, 'ECONNRESET')
       logger[abandoned ? 'debug' : 'error']({ err: error }, 'a request failed')
       if (abandoned || response.headersSent) response.destroy()
       else void sendAnswer(request, response, text(500, 'Something went wrong on the server.\n'))
@@ -188,9 +188,6 @@ async function graphql(
     response.writeHead(204, options.preflightHeaders).end()
     return
   }
-  const { host } = request.headers
-  // Yoga makes a URL of it.
-  if (host !== undefined && !URL.canParse(`http://${host}`)) return refuse(request, response, badHost)
   // An answer is for whoever asked: no cache that others share gives it to them.
   response.setHeader('vary', 'Origin, Authorization, Accept')
   response.setHeader('cache-control', 'private, no-cache')
@@ -216,15 +213,22 @@ async function graphql(
     results = taken
   }
   request.headers.accept = accepted.header
+  // Yoga makes a URL of it, of which only the path and the parameters count.
+  request.headers.host = 'localhost'
   const answer = await options.yoga.handleNodeRequestAndResponse(request, response, {
     ...transport,
     acceptsEvents: accepted.acceptsEvents,
     takeResults,
   })
   if (results === null) {
-    const headers = Object.fromEntries(answer.headers)
+    const headers = Object.fromEntries(
+      [...answer.headers].map(([name, value]) => [name.toLowerCase(), value]),
+    )
     // What Yoga says of a stream of events that has ended already is no coding that there is.
     if (headers['content-encoding'] === 'none') delete headers['content-encoding']
+    // Its headers of a stream of events, which this is not: connections and caches are ours to decide about.
+    delete headers['connection']
+    if (headers['cache-control'] === 'no-cache') delete headers['cache-control']
     const body = await answer.text()
     // A subscription of somebody who takes nothing that its refusal could be.
     if (answer.status === 406 && body === '') return refuse(request, response, notAcceptable)

@@ -221,12 +221,24 @@ describe('an unread body is drained up to the limits', () => {
   })
 })
 
-test.each([']bad[', 'a b', 'x:99999'])('a Host header that is not a host is refused: %s', async (host) => {
+test.each([']bad[', 'a b', 'x:99999', 'a/b', 'a#b', 'u:p@h', 'x:80/graphql?', ''])(
+  'the Host header makes no difference: "%s"',
+  async (host) => {
+    const connection = await openRawHttp(url)
+    await connection.write(`GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
+    const answer = await connection.answer()
+    expect([answer.status, JSON.parse(answer.body)]).toEqual([200, { data: { __typename: 'Query' } }])
+    connection.destroy()
+  },
+)
+
+test('a single result as server-sent events leaves the connection to the client', async () => {
   const connection = await openRawHttp(url)
-  await connection.write(`GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nhost: ${host}\r\n\r\n`)
-  const answer = await connection.answer()
-  expect([answer.status, JSON.parse(answer.body).errors[0].extensions.code]).toEqual([400, 'BAD_REQUEST'])
-  connection.destroy()
+  const headers = ['host: x', 'accept: text/event-stream', 'connection: close'].join('\r\n')
+  await connection.write(`GET /graphql?query=%7B__typename%7D HTTP/1.1\r\n${headers}\r\n\r\n`)
+  await connection.ended
+  expect(connection.received).toContain('event: next')
+  expect(connection.received).toMatch(/cache-control: private/i)
 })
 
 test.each([

@@ -69,6 +69,12 @@ export function withCode(error: GraphQLError, code: string): GraphQLError {
   })
 }
 
+/** The same for an answer that has data, and so a status of its own. */
+export function withoutStatus(error: GraphQLError): GraphQLError {
+  const { http, ...extensions } = error.extensions
+  return http === undefined ? error : new GraphQLError(error.message, { ...placeOf(error), extensions })
+}
+
 /**
  * Whether an argument could not take its value when the field was executed, such as null from a nullable variable that
  * has a default. Whatever else graphql-js finds wrong then is what a resolver returned.

@@ -74,21 +74,22 @@ export function createPlanCache(schema: GraphQLSchema, bytes: number): PlanCache
     const combination = operation.conditions.map((name) => conditionKey(variables, name)).join()
     const key = keyOf(operation, combination)
     const known = kept.get(key)
-    const entry =
+    const entry: KeptPlan =
       known?.combination === combination
         ? known
         : {
             combination,
             plan: createPlan(schema, operation.document, operation.operation),
             documentBytes: operation.documentBytes,
+            weighedSize: 0,
           }
     if (entry !== known) kept.set(key, entry)
-    const { plan } = entry
-    const { size } = plan
     return {
-      plan,
+      plan: entry.plan,
       reweigh() {
-        if (plan.size !== size && kept.get(key) === entry) kept.set(key, entry)
+        if (entry.plan.size === entry.weighedSize || kept.get(key) !== entry) return
+        entry.weighedSize = entry.plan.size
+        kept.set(key, entry)
       },
     }
   }
@@ -111,6 +112,8 @@ interface KeptPlan {
   /** The values of conditions that it is for. */
   readonly combination: string
   readonly documentBytes: number
+  /** How large the plan was when it was weighed. */
+  weighedSize: number
 }
 
 /** Absent is different from null. */

@@ -16,7 +16,7 @@ import { createContext, type Services } from '../context.ts'
 import type { PersistedOperations } from '../persisted/operations.ts'
 import { authorise } from './authorisation.ts'
 import type { Caller, TransportCapabilities } from './caller.ts'
-import { OperationErrors, toClientError, withCode } from './client-errors.ts'
+import { OperationErrors, toClientError, withCode, withoutStatus } from './client-errors.ts'
 import { checkCost } from './cost.ts'
 import { createDocuments, type Documents, validateWithinLimits } from './documents.ts'
 import { maxValidationErrors } from './limits.ts'
@@ -52,8 +52,9 @@ interface Cache {
 }
 
 interface Validation {
-  readonly errors: readonly GraphQLError[]
-  /** Whether the errors say something about the schema. */
+  /** Data and no errors: an error holds everything that its stack trace passed through, which is more than the document. */
+  readonly problems: readonly Pick<GraphQLError, 'message' | 'nodes'>[]
+  /** Whether the problems say something about the schema. */
   readonly describesSchema: boolean
 }
 
@@ -96,10 +97,8 @@ export function createOperationRunner(options: {
       describesSchema || options.introspection
         ? errors
         : graphqlValidate(schema, document, [NoSchemaIntrospectionCustomRule])
-    const validation = {
-      describesSchema,
-      errors: all.slice(0, maxValidationErrors).map((error) => withCode(error, 'GRAPHQL_VALIDATION_FAILED')),
-    }
+    const problems = all.slice(0, maxValidationErrors).map(({ message, nodes }) => ({ message, nodes }))
+    const validation = { describesSchema, problems }
     validations.set(document, validation)
     return validation
   }
@@ -109,11 +108,17 @@ export function createOperationRunner(options: {
    * @throws OperationErrors
    */
   function checkValidity(document: DocumentNode, { principal }: Caller): void {
-    const { errors, describesSchema } = validate(document)
-    if (errors.length === 0) return
-    if (!describesSchema || options.introspection || principal.kind === 'user')
-      throw new OperationErrors(errors)
-    throw withCode(new GraphQLError('The document is not valid.'), 'GRAPHQL_VALIDATION_FAILED')
+    const { problems, describesSchema } = validate(document)
+    if (problems.length === 0) return
+    const told: Validation['problems'] =
+      describesSchema && !options.introspection && principal.kind === 'anonymous'
+        ? [{ message: 'The document is not valid.', nodes: undefined }]
+        : problems
+    throw new OperationErrors(
+      told.map(({ message, nodes = null }) =>
+        withCode(new GraphQLError(message, { nodes }), 'GRAPHQL_VALIDATION_FAILED'),
+      ),
+    )
   }
 
   function prepare(document: DocumentNode, operation: OperationDefinitionNode): PreparedOperation {
@@ -189,7 +194,9 @@ export function createOperationRunner(options: {
   function formatErrors(result: ExecutionResult, { requestId }: Caller): ExecutionResult {
     const { errors } = result
     if (errors === undefined) return result
-    return { ...result, errors: errors.map((error) => toClientError(error, { requestId, logger })) }
+    const formatted = errors.map((error) => toClientError(error, { requestId, logger }))
+    // GraphQL over HTTP: an answer with data is a success, whatever its fields say.
+    return { ...result, errors: result.data == null ? formatted : formatted.map(withoutStatus) }
   }
 
   return {
